@@ -1,0 +1,157 @@
+#pragma once
+
+#include "actors/ledger.hpp"
+#include "net/message.hpp"
+#include "net/time.hpp"
+
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+// One job on one node: rooted here, leased from others, or both. Owns the ledgers; grants leases,
+// takes results, merges, returns them, and notices when partners fall silent (architecture 4.2
+// - 4.6). A machine: effects out, nothing done.
+namespace tessera {
+
+struct JobConfig {
+  NodeId self;
+  std::uint64_t boot = 1; // Upper bits of the lease ids given here.
+  std::uint32_t slots = 1;
+  double speed = 1; // As in our record; shares of grants go by it.
+  Duration block_target = std::chrono::milliseconds(20); // What one RunWork should take.
+  Duration beat_every = std::chrono::seconds(1);
+  Duration suspect_after = std::chrono::seconds(3);
+  Duration reclaim_after = std::chrono::seconds(15);
+  Duration down_grace = std::chrono::seconds(1);  // Socket closed and not back: reclaim.
+  Duration flush_every = std::chrono::seconds(5); // Long leases return what is done.
+  Duration orphan_after = std::chrono::seconds(60);
+  std::size_t leases_max = 4096; // Given, at a time.
+};
+
+// What a slot is asked to compute.
+struct RunWork {
+  Block block;
+};
+struct MergeWork {
+  Block block; // The parent.
+  Partial left, right;
+};
+struct FinishWork {
+  Partial partial;
+};
+using Work = std::variant<RunWork, MergeWork, FinishWork>;
+using WorkId = std::uint64_t; // Unique in one Job machine.
+
+struct SendTo {
+  NodeId to;
+  Message message;
+};
+struct StartWork {
+  std::uint32_t slot;
+  WorkId id;
+  Work work;
+};
+struct PullBlob { // Answered by blob_here or blob_gone. From `holder`, or any who has it.
+  BlobId blob;
+  std::uint64_t size;
+  NodeId holder;
+};
+struct JournalBlocks { // Root only; answered by journaled(sequence).
+  std::uint64_t sequence;
+  std::vector<BlockResult> done;
+};
+// What the scheduler must know of this job's queue; sent when it changes.
+struct QueueReport {
+  std::uint64_t runnable =
+      0; // Pieces of work that a slot could start now (merges, blocks, finish).
+  std::uint64_t queued_leaves = 0; // Stealable.
+  std::uint64_t queued_ns = 0;     // Estimated slot time of these here; at least 1 if any.
+
+  bool operator==(const QueueReport&) const = default;
+};
+struct JobEnded { // Root: the job is over. Result only when done.
+  JobState state;
+  Partial result;
+  Error error;
+};
+struct JobIdle {}; // Nothing of this job is left here; the shell may end the actor.
+
+using JobEffect =
+    std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, JobEnded, JobIdle>;
+using JobEffects = std::vector<JobEffect>;
+
+// For people, events and tests.
+struct JobCounters {
+  std::uint64_t leaves_run = 0;   // Here.
+  std::uint64_t leaves_rerun = 0; // Known to have been run more than once, here and below.
+  std::uint64_t steals = 0;       // Grants taken here.
+  std::uint64_t leases_given = 0, leases_reclaimed = 0, leases_returned = 0, leases_void = 0;
+  std::uint64_t merges = 0;
+  std::uint64_t duplicates = 0; // Results dropped because a done block contains them.
+  std::uint64_t overlaps = 0;   // Results that replaced done descendants.
+  std::uint64_t conflicts = 0;  // Different digests for one block: evidence of a lie, or a bug.
+};
+
+class Job {
+public:
+  // A lessee starts without leases; a root with the whole job. `frontier`: what a journal held,
+  // empty for a new job.
+  static Job lessee(JobConfig config, SpecPtr spec, std::uint64_t seed, Time now);
+  static Job root(JobConfig config, SpecPtr spec, std::vector<BlockResult> frontier,
+                  std::uint64_t seed, Time now);
+  Job(Job&&) noexcept;
+  Job& operator=(Job&&) noexcept;
+  ~Job();
+
+  JobEffects start(Time now); // First QueueReport, beats armed.
+
+  // --- The scheduler's wishes.
+  JobEffects take(std::uint32_t slot, Time now); // One StartWork for this slot, or none.
+  // A grant for the asker, sent in any case (empty if nothing): up to `share` (0 ... 0.5) of what
+  // is queued.
+  JobEffects give(NodeId asker, const StealAsk& ask, double share, Time now);
+  JobEffects leased(NodeId lessor, const Lease& lease, Time now); // A grant that we asked for.
+
+  // --- Slots' news.
+  // `leaves`: Merkle root over the digests of the leaves run (RunWork under spot/quorum), else
+  // ignored.
+  JobEffects work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
+                       Time now);
+  // `deterministic`: the kernel said no (E7xx); otherwise the worker died.
+  JobEffects work_failed(WorkId id, const Error& why, Time now);
+
+  // --- Blobs and journal.
+  JobEffects blob_here(const BlobId& blob, Time now);
+  JobEffects blob_gone(const BlobId& blob, Time now); // Nobody who was asked gives it.
+  JobEffects journaled(std::uint64_t sequence, Time now);
+
+  // --- Peers.
+  JobEffects receive(NodeId from, const Message& message, Time now); // Job messages only (assert).
+  JobEffects peer_up(NodeId peer, std::uint64_t boot,
+                     Time now); // A new boot voids what the old one held.
+  JobEffects peer_down(NodeId peer, Time now);
+
+  // --- People.
+  JobEffects cancel(Time now); // Checked by the caller.
+  // Orderly leave or pause: queued blocks go back to their lessors, running ones finish and are
+  // returned. JobIdle when all is back; leases given are told to their thieves' next ancestor by
+  // their silence.
+  JobEffects hand_back(Time now);
+
+  std::optional<Time> next_wake() const;
+  JobEffects wake(Time now);
+
+  const SignedSpec& spec() const;
+  bool rooted() const;
+  JobStatus status(Time now) const; // Meaningful at the root; at a lessee: its own part.
+  const JobCounters& counters() const;
+  void check() const; // L1 - L4, aborts.
+
+private:
+  struct Machine;
+  std::unique_ptr<Machine> machine_;
+  explicit Job(std::unique_ptr<Machine> machine);
+};
+
+} // namespace tessera

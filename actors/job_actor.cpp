@@ -1,0 +1,211 @@
+#include "actors/job_actor.hpp"
+
+#include <caf/actor_cast.hpp>
+
+namespace tessera {
+namespace {
+
+using Self = caf::stateful_actor<JobShell>*;
+
+constexpr Duration status_gap = std::chrono::milliseconds(100); // Between two statuses for people.
+
+const JobId& id_of(Self self) {
+  return self->state.job->spec().id;
+}
+
+void tell_status(Self self) {
+  auto& s = self->state;
+  s.told_soon = false;
+  tell(s.wiring->api, JobNews{s.job->status(now(self)), s.job->rooted()});
+}
+void tell_status_soon(Self self) {
+  if (std::exchange(self->state.told_soon, true))
+    return;
+  self->delayed_send(self, status_gap, tick_atom_v);
+}
+
+void pull(Self self, const BlobId& blob, const NodeId& holder) {
+  self->state.pulls[blob] = holder;
+  self->send(self->state.wiring->store, PullFor{blob, holder});
+}
+
+// While an input is still on its way, there is nothing that a slot could start.
+void report(Self self) {
+  auto& s = self->state;
+  auto report = s.report;
+  if (!s.inputs_missing.empty())
+    report.runnable = 0;
+  self->send(s.wiring->scheduler, QueueChanged{id_of(self), report});
+}
+
+void on(Self self, SendTo& send) {
+  self->send(self->state.wiring->mesh,
+             ToPeer{send.to, std::make_shared<const Message>(std::move(send.message))});
+}
+void on(Self self, StartWork& start) {
+  auto& s = self->state;
+  s.working[start.id] = start.slot;
+  const auto spec = s.job->status(now(self)).spec;
+  self->send(s.wiring->slots.at(start.slot),
+             StartFor{caf::actor_cast<caf::actor>(self), spec, start.id, std::move(start.work)});
+}
+void on(Self self, PullBlob& want) {
+  pull(self, want.blob, want.holder);
+}
+void on(Self self, JournalBlocks& blocks) {
+  auto& s = self->state;
+  self->send(s.wiring->store, JournalFor{id_of(self), blocks});
+  s.journaling[blocks.sequence] = std::move(blocks);
+}
+void on(Self self, QueueReport& queue) {
+  self->state.report = queue;
+  report(self);
+}
+void on(Self self, JobEnded&) {
+  auto& s = self->state;
+  s.ended = true;
+  self->send(s.wiring->store, JournalEnd{s.job->status(now(self))});
+  tell_status(self);
+}
+void on(Self self, JobIdle&) {
+  auto& s = self->state;
+  for (const auto& slot : s.wiring->slots)
+    self->send(slot, DropJob{id_of(self)});
+  tell_status(self);
+  self->send(s.wiring->node, JobGone{id_of(self)});
+  self->quit();
+}
+
+void perform(Self self, JobEffects effects) {
+  for (auto& effect : effects)
+    std::visit([&](auto& e) { on(self, e); }, effect);
+  if (!effects.empty())
+    tell_status_soon(self);
+  arm(self, self->state.armed, *self->state.job);
+}
+
+void work_over(Self self, WorkId id) {
+  self->state.working.erase(id);
+}
+
+// A slot's actor died: what it had in its care failed, by no fault of the kernel.
+void slot_down(Self self, const caf::actor_addr& slot) {
+  auto& s = self->state;
+  std::vector<WorkId> lost;
+  for (const auto& [id, at] : s.working)
+    if (s.wiring->slots.at(at).address() == slot)
+      lost.push_back(id);
+  for (auto id : lost) {
+    work_over(self, id);
+    perform(self,
+            s.job->work_failed(id, {"E710", "a slot died", "its actor ended", "it is tried again"},
+                               now(self)));
+  }
+}
+
+void wire(Self self, WiringPtr& wiring) {
+  auto& s = self->state;
+  const auto before = std::exchange(s.wiring, wiring);
+  for (const auto& slot : wiring->slots)
+    self->monitor(slot);
+  if (!before || before->store != wiring->store) {
+    for (const auto& [blob, holder] : s.pulls)
+      self->send(wiring->store, PullFor{blob, holder});
+    for (const auto& [sequence, blocks] : s.journaling)
+      self->send(wiring->store, JournalFor{id_of(self), blocks});
+    if (s.ended)
+      self->send(wiring->store, JournalEnd{s.job->status(now(self))});
+  }
+  if (before && before->scheduler != wiring->scheduler)
+    report(self);
+  tell_status(self);
+}
+
+void blob_here(Self self, const BlobId& blob) {
+  auto& s = self->state;
+  s.pulls.erase(blob);
+  if (s.inputs_missing.erase(blob))
+    report(self);
+  else
+    perform(self, s.job->blob_here(blob, now(self)));
+}
+
+void blob_gone(Self self, const BlobId& blob) {
+  auto& s = self->state;
+  s.pulls.erase(blob);
+  if (s.inputs_missing.contains(blob))
+    perform(self, s.job->hand_back(now(self))); // Without its input nothing can be done here.
+  else
+    perform(self, s.job->blob_gone(blob, now(self)));
+}
+
+void leased(Self self, const LeasedFrom& lease) {
+  auto& s = self->state;
+  for (const auto& input : s.job->spec().spec.inputs)
+    if (!s.job->rooted() && s.inputs_missing.contains(input.blob))
+      pull(self, input.blob, lease.lessor);
+  perform(self, s.job->leased(lease.lessor, lease.lease, now(self)));
+}
+
+} // namespace
+
+caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
+  auto& s = self->state;
+  if (!opening.root)
+    for (const auto& input : opening.spec->spec.inputs)
+      s.inputs_missing.insert(input.blob);
+  s.job.emplace(opening.root ? Job::root(std::move(opening.config), std::move(opening.spec),
+                                         std::move(opening.frontier), opening.seed, now(self))
+                             : Job::lessee(std::move(opening.config), std::move(opening.spec),
+                                           opening.seed, now(self)));
+  self->set_down_handler([=](caf::down_msg& down) { slot_down(self, down.source); });
+  wire(self, wiring);
+  perform(self, s.job->start(now(self)));
+  auto& job = *s.job;
+  return {
+      [=, &job](const TakeWork& take) {
+        auto effects = job.take(take.slot, now(self));
+        const bool got = std::any_of(effects.begin(), effects.end(), [](const JobEffect& e) {
+          return std::holds_alternative<StartWork>(e);
+        });
+        perform(self, std::move(effects));
+        self->send(self->state.wiring->scheduler, Took{take.job, take.slot, got});
+      },
+      [=, &job](const GiveWork& give) {
+        perform(self, job.give(give.asker, give.ask, give.share, now(self)));
+      },
+      [=](const LeasedFrom& lease) { leased(self, lease); },
+      [=, &job](WorkDone& done) {
+        work_over(self, done.id);
+        perform(self, job.work_done(done.id, std::move(done.partial), done.leaves, done.cpu_ns,
+                                    now(self)));
+      },
+      [=, &job](const WorkFailed& failed) {
+        work_over(self, failed.id);
+        perform(self, job.work_failed(failed.id, failed.why, now(self)));
+      },
+      [=](const BlobHere& here) { blob_here(self, here.blob); },
+      [=](const BlobGone& gone) { blob_gone(self, gone.blob); },
+      [=, &job](const Journaled& kept) {
+        self->state.journaling.erase(kept.sequence);
+        perform(self, job.journaled(kept.sequence, now(self)));
+      },
+      [=, &job](const FromPeer& letter) {
+        perform(self, job.receive(letter.from, *letter.message, now(self)));
+      },
+      [=, &job](const PeerNews& news) {
+        perform(self, news.kind == PeerNews::Kind::up ? job.peer_up(news.peer, news.boot, now(self))
+                                                      : job.peer_down(news.peer, now(self)));
+      },
+      [=, &job](cancel_atom) { perform(self, job.cancel(now(self))); },
+      [=, &job](leave_atom) { perform(self, job.hand_back(now(self))); },
+      [=](WiringPtr& wiring) { wire(self, wiring); },
+      [=](tick_atom) { tell_status(self); },
+      [=, &job](wake_atom) {
+        self->state.armed.reset();
+        perform(self, job.wake(now(self)));
+      },
+  };
+}
+
+} // namespace tessera

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/shell_actor.hpp"
+
+#include <map>
+#include <set>
+
+// The shell of one job machine.
+namespace tessera {
+
+struct JobShell {
+  static inline const char* name = "job";
+  std::optional<Job> job;
+  std::optional<Time> armed;
+  WiringPtr wiring;
+  std::set<BlobId> inputs_missing; // Nothing runs here before they came.
+  std::map<BlobId, NodeId> pulls; // Asked of the store, not answered yet; asked again of a new one.
+  std::map<std::uint64_t, JournalBlocks> journaling;
+  std::map<WorkId, std::uint32_t> working; // In which slot.
+  QueueReport report;
+  bool told_soon = false; // A status is on its way to the api.
+  bool ended = false;
+};
+
+struct JobOpening {
+  JobConfig config;
+  SpecPtr spec;
+  bool root = false;
+  std::vector<BlockResult> frontier;
+  std::uint64_t seed = 0;
+};
+
+caf::behavior job_actor(caf::stateful_actor<JobShell>* self, JobOpening opening, WiringPtr wiring);
+
+} // namespace tessera

@@ -1,0 +1,353 @@
+#pragma once
+
+#include "actors/job.hpp"
+#include "actors/pace.hpp"
+#include "actors/spans.hpp"
+
+#include <deque>
+#include <map>
+#include <set>
+
+// The inside of a Job, one noun a file: leases held (job_held.cpp), leases given (job_given.cpp),
+// results taken (job_results.cpp), signs of life (job_beats.cpp), work (job_work.cpp), the root's
+// part (job_root.cpp).
+namespace tessera {
+
+// What one message carries at most; the codec refuses more (net/wire/codec.hpp). Together below its
+// message_bytes_max.
+inline constexpr std::size_t blocks_in_lease_max = 1024;
+inline constexpr std::size_t leases_in_grant_max = 64;
+inline constexpr std::size_t path_nodes_max = 64;
+inline constexpr std::size_t blocks_in_result_max = 128;
+inline constexpr std::size_t ran_in_result_max = 1024;
+inline constexpr std::size_t commitments_in_result_max = 255; // And the thief's own.
+inline constexpr std::size_t commitment_bytes_in_result_max = 192 * 1024;
+inline constexpr std::size_t shares_in_result_max = 1024;
+inline constexpr std::size_t rows_in_table_max = 4096;
+
+// Guesses all.
+inline constexpr std::size_t leases_held_max = 2048;
+inline constexpr std::size_t accounts_max = 8192;
+inline constexpr std::size_t peers_max = 4096;
+inline constexpr std::size_t ran_kept_max = 16 * 1024;
+inline constexpr std::size_t commitment_bytes_kept_max = 8 << 20;
+inline constexpr std::size_t nodes_counted_max = 4096; // With a share of their own.
+inline constexpr std::size_t journaling_max = 64; // Entries that the store has not answered yet.
+inline constexpr std::size_t narrow_max = 1024;
+inline constexpr std::size_t failures_max = 4096;
+inline constexpr std::uint32_t machine_faults_max =
+    8; // Of one merge or finish, then it is the job's.
+inline constexpr std::size_t journal_blocks_max = 1024;
+inline constexpr Duration journal_every = std::chrono::milliseconds(100);
+inline constexpr Duration resend_after = std::chrono::seconds(2);
+inline constexpr Duration refused_pause = std::chrono::seconds(1);
+inline constexpr Duration idle_linger =
+    std::chrono::seconds(5); // What was learned is kept a while.
+
+using HeldKey = std::uint64_t; // Our own number of a lease held. 0: the whole job, rooted here.
+inline constexpr HeldKey root_key = 0;
+
+// What goes up with the next result, besides blocks.
+struct Aside {
+  std::deque<Commitment::Ran> ran;
+  std::deque<Signed> commitments;
+  std::size_t commitment_bytes = 0;
+  std::deque<Block> undone, failed;
+  Error reason;
+  std::uint64_t cpu_ns = 0, reruns = 0;
+  std::map<NodeId, NodeShare> shares;
+};
+
+// A lease in our care.
+struct Held {
+  // bound: its lessor answers. orphaned: it fell silent; we go on and bring results to the next
+  // ancestor. over: nobody expects it; only what is done already is still offered.
+  enum class Bond { bound, orphaned, over };
+
+  Held(BlockTree tree, const std::vector<Block>& covers) : ledger(tree, covers) {}
+
+  HeldKey key = root_key;
+  NodeId lessor;
+  LeaseId lease = 0;
+  std::uint32_t attempt = 0;
+  std::vector<NodeId> path; // Root first, lessor last; empty at the root.
+  Ledger ledger;
+  Time since{};
+  std::set<LeaseId> given; // Out of this one.
+
+  Bond bond = Bond::bound;
+  std::size_t target = 0; // On the path: who is brought the results.
+  Time target_since{};    // Asked since then without an answer.
+  Time answered{};        // By any ancestor.
+  Time not_before{};      // After a refusal.
+
+  // One result is on its way at a time, so that any order of arrival is the right one.
+  std::optional<LeaseResult> out;
+  Time sent{};
+  Time flush_at{};
+  std::uint64_t sequence = 0;
+  std::uint64_t covered = 0; // Results up to here outlive the target.
+  bool last_taken = false;
+  Spans upheld; // What an ancestor, or the root's journal, has.
+  Aside aside;
+
+  bool unmerged = false; // Merging failed, or no slot will merge: siblings go up as they are.
+  std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> narrow; // Where blocks failed:
+                                                                           // begin -> {end, size}.
+  std::map<Block, std::uint32_t> faults;   // Of machines, by block run or merged.
+  std::map<Block, std::uint32_t> failures; // Root: of leaves, by nodes.
+
+  bool rooted() const { return key == root_key; }
+  NodeId taker() const { return path.at(target); }
+};
+
+// A lease in another's care.
+struct Given {
+  NodeId thief;
+  LeaseId id = 0;
+  std::uint32_t attempt = 0;
+  HeldKey from = root_key;
+  std::vector<Block> blocks;
+  Time since{};
+  bool returned = false;        // Its last result is taken; the row stays until it is covered.
+  bool doubled = false;         // Some of it was started a second time, here or elsewhere.
+  std::uint64_t spare_from = 0; // Blocks before this were.
+  std::size_t spare_block = 0;
+};
+
+// Results of one lease as they come, whether it was given here or brought by an orphan.
+struct Account {
+  NodeId thief;
+  LeaseId lease = 0;
+  std::uint64_t taken = 0, covered = 0;
+  bool last = false;
+  struct Part {
+    std::uint64_t sequence;
+    HeldKey held;
+    std::vector<Block> blocks;
+  };
+  std::deque<Part> uncovered;
+  std::optional<LeaseResult> incoming; // Until its blobs are here.
+  std::set<BlobId> missing;
+  std::set<BlobId> gone;
+  Time heard{};
+};
+using AccountKey = std::pair<NodeId, LeaseId>;
+
+struct Peer {
+  std::uint64_t boot = 0; // 0: not told yet.
+  Time heard{};
+  bool suspected = false;
+  std::optional<Time> down_at;
+  unsigned differing = 0; // Beats in a row.
+  std::optional<Time> table_sent;
+  std::set<LeaseId> given; // Open, to it.
+  std::set<HeldKey> held;  // Bound, from it.
+
+  bool partner() const { return !given.empty() || !held.empty(); }
+};
+
+struct Working {
+  enum class Kind { run, merge, finish } kind;
+  std::uint32_t slot = 0;
+  HeldKey held = root_key;
+  Block block;
+  Time started{};
+  bool spare = false; // Leased to somebody suspected meanwhile.
+};
+
+struct Job::Machine {
+  JobConfig config;
+  SpecPtr spec;
+  bool rooted = false;
+  BlockTree tree;
+  Time now{};
+  JobEffects out;
+
+  // Leases held, the root's first.
+  std::map<HeldKey, Held> held;
+  HeldKey next_held = 1;
+  // Leases given, and results.
+  std::map<LeaseId, Given> given;
+  std::map<AccountKey, Account> accounts;
+  std::uint64_t lease_offset;
+  std::uint64_t leases_made = 0;
+  std::map<BlobId, std::set<AccountKey>> pulls;
+  // Peers.
+  std::map<NodeId, Peer> peers;
+  Time beat_at{};
+  // Work.
+  Pace pace;
+  std::map<WorkId, Working> working;
+  std::map<std::uint32_t, Time> slot_over; // When its last piece of work ended.
+  WorkId next_work = 1;
+  Spans spare; // Running a second time here.
+  // Root.
+  Time started{};
+  std::map<std::uint64_t, std::vector<Block>> journaling;
+  std::uint64_t journal_sequence = 0;
+  Time journal_at{};
+  std::optional<Partial> merged; // Complete: what finish makes the result of.
+  bool finishing = false;
+  std::uint32_t finish_faults = 0;
+  std::map<NodeId, NodeShare> shares;
+  std::uint64_t leaves_done_before = 0; // Of leases that are closed.
+  JobState state = JobState::running;
+  Partial result;
+  Error error;
+  std::optional<Time> ended_at;
+
+  bool handing = false;
+  bool told_idle = false;
+  bool told_queue = false;
+  std::optional<Time> idle_since;
+  std::optional<Time> last_grant_at;
+  NodeId last_grantor;
+  QueueReport told;
+  JobCounters counters;
+
+  Machine(JobConfig c, SpecPtr s, std::uint64_t seed, Time t);
+
+  // job.cpp
+  template<class Message>
+  void send(NodeId to, Message message) {
+    out.emplace_back(std::in_place_type<SendTo>, SendTo{to, std::move(message)});
+  }
+  const JobId& id() const { return spec->id; }
+  bool ended() const { return ended_at.has_value(); }
+  Held* find_held(HeldKey key);
+  const Held* find_held(HeldKey key) const;
+  Held* find_held(const NodeId& taker, LeaseId lease);
+  JobEffects settled();
+  QueueReport report() const;
+  void tell_idle();
+  void tell_queue();
+  bool has_partners() const;
+  std::uint64_t merges_ready() const;
+  bool nothing_left() const;
+  Duration linger() const;
+  std::optional<Time> next_wake() const;
+  void wake();
+  void receive(NodeId from, const Message& message);
+  JobStatus status() const;
+  void check() const;
+
+  // job_work.cpp
+  std::uint64_t queued_leaves() const;
+  void take(std::uint32_t slot);
+  bool take_merge(std::uint32_t slot);
+  bool take_finish(std::uint32_t slot);
+  bool take_block(std::uint32_t slot);
+  bool take_spare(std::uint32_t slot);
+  bool suspected(const Given& g) const;
+  bool has_spare() const;
+  std::optional<Block> next_spare(Given& given, std::uint64_t leaves_max);
+  std::uint64_t block_leaves(const Held& h) const;
+  void start(std::uint32_t slot, Working what, Work work);
+  std::optional<Working> end_work(WorkId id);
+  void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
+  void work_failed(WorkId id, const Error& why);
+  void ran(const Working& w, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
+  void merge_done(const Working& w, const Partial& partial);
+  void run_failed(const Working& w, const Error& why);
+  void merge_failed(const Working& w, const Error& why);
+  void finish_failed(const Error& why);
+  void narrow(Held& h, Block block);
+  void leaf_failed(Held& h, Block leaf, const Error& why);
+  NodeShare& share(Held* h, const NodeId& node);
+  void rerun(Held* h, std::uint64_t leaves);
+
+  // job_held.cpp
+  void leased(NodeId lessor, const Lease& lease);
+  bool sound(NodeId lessor, const Lease& lease) const;
+  void bind(Held& h);
+  void unbind(Held& h);
+  void orphan(Held& h);
+  void void_held(Held& h);
+  void retarget(Held& h, std::size_t target);
+  void next_target(Held& h);
+  void refused(Held& h);
+  void forgotten(Held& h);
+  void drop_queued(Held& h);
+  void lessor_heard(NodeId lessor);
+  void retract(Held& h);
+  bool complete(const Held& h) const;
+  bool due(const Held& h) const;
+  bool has_news(const Held& h) const;
+  void send_result(Held& h);
+  void probe(Held& h);
+  LeaseResult next_result(Held& h);
+  void tend(Held& h);
+  std::optional<Time> wake_of(const Held& h) const;
+  Duration patience_of_orphans() const;
+  bool spent(const Held& h) const;
+  void close(HeldKey key);
+  void on(NodeId from, const Receipt& receipt);
+  void hand_back();
+
+  // job_given.cpp
+  void give(NodeId asker, const StealAsk& ask, double share);
+  bool may_ask(NodeId asker, const StealAsk& ask) const;
+  std::vector<Lease> leases_for(NodeId asker, std::uint64_t leaves_max);
+  std::uint64_t suspected_leaves() const;
+  std::optional<Lease> second_lease(NodeId asker);
+  bool may_give(const Held& h, NodeId asker) const;
+  LeaseId new_lease_id();
+  Lease give_blocks(Held& h, NodeId thief, std::vector<Block> blocks);
+  enum class End { returned, reclaimed, voided };
+  void end_given(LeaseId id, End how);
+  void forget_given(LeaseId id);
+  bool all_done(const Held& h, const Given& g) const;
+  void reclaim(NodeId thief, End how);
+  void on(NodeId from, const LeaseRefused& refused);
+
+  // job_results.cpp
+  void on(NodeId from, const LeaseResult& result);
+  bool placeable(Block block) const;
+  bool known(const AccountKey& key, const LeaseResult& result) const;
+  Account& account(const AccountKey& key);
+  void pull(Account& a);
+  void blob_here(const BlobId& blob, bool gone);
+  void absorb(Account& a);
+  std::optional<HeldKey> place(const BlockResult& r, Given* g);
+  Ledger::Verdict put(Held& h, const BlockResult& r);
+  void absorb_rest(const LeaseResult& r, Held* h, Given* g);
+  void receipt(Account& a);
+  bool upheld(const Account::Part& part) const;
+  bool over(const Account& a) const;
+  void settle_account(const AccountKey& key);
+  void cover_accounts();
+  void bytes_lost(const BlobId& blob);
+  void prune_accounts();
+  void drop_old_accounts();
+
+  // job_beats.cpp
+  Peer& peer(const NodeId& id);
+  void heard(const NodeId& from);
+  std::map<LeaseId, LeaseTable::Row> rows(const NodeId& with) const;
+  Digest table_digest(const NodeId& with) const;
+  void send_table(const NodeId& to);
+  void beat();
+  void check_silence();
+  void peer_up(const NodeId& id, std::uint64_t boot);
+  void peer_down(const NodeId& id);
+  void lost(const NodeId& id);
+  bool young(Time since) const;
+  void on(NodeId from, const LeaseBeat& beat);
+  void on(NodeId from, const LeaseTable& table);
+  bool settle_table(NodeId from, const LeaseTable& table);
+
+  // job_root.cpp
+  void resume(const std::vector<BlockResult>& frontier);
+  void journal();
+  void journaled(std::uint64_t sequence);
+  void look_finished();
+  void end(JobState how, Error why);
+  void cancel(const Message& word);
+  void drop_all(const Message& word);
+  void tell_thieves(const Message& word);
+  void on(NodeId from, const JobOver& over);
+  void on(NodeId from, const CancelJob& cancel);
+};
+
+} // namespace tessera

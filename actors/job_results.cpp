@@ -1,0 +1,269 @@
+#include "actors/job_machine.hpp"
+
+#include <algorithm>
+
+// Results that come up: from thieves, and from orphans whose lessor is gone. Bytes first, then the
+// ledger, then the receipt; a second receipt when they outlive us (custody, architecture 4.4).
+namespace tessera {
+
+namespace {
+
+bool is_inline(const Partial& p) {
+  return p.size <= partial_inline_bytes_max;
+}
+
+} // namespace
+
+bool Job::Machine::placeable(Block block) const {
+  if (!tree.valid(block))
+    return false;
+  return std::any_of(held.begin(), held.end(), [&](const auto& h) {
+    const auto& covers = h.second.ledger.covers();
+    const auto after =
+        std::upper_bound(covers.begin(), covers.end(), tree.begin(block),
+                         [&](std::uint64_t leaf, Block cover) { return leaf < tree.begin(cover); });
+    return after != covers.begin() && tree.contains(*std::prev(after), block);
+  });
+}
+
+// Blocks are pure functions of (spec, leaf): welcome whatever became of the lease, as long as there
+// is a ledger for one of them.
+bool Job::Machine::known(const AccountKey& key, const LeaseResult& r) const {
+  const auto g = given.find(key.second);
+  if (g != given.end() && g->second.thief == key.first)
+    return true;
+  if (accounts.contains(key))
+    return true;
+  if (r.done.empty())
+    return r.sequence == 0 && !held.empty(); // An orphan looks for us.
+  return std::any_of(r.done.begin(), r.done.end(),
+                     [&](const BlockResult& b) { return placeable(b.block); });
+}
+
+Account& Job::Machine::account(const AccountKey& key) {
+  if (accounts.size() >= accounts_max && !accounts.contains(key))
+    prune_accounts();
+  auto& a = accounts[key];
+  a.thief = key.first;
+  a.lease = key.second;
+  a.heard = now;
+  return a;
+}
+
+// Those heard least recently, unless their lease is open: their thieves bring the results again.
+void Job::Machine::prune_accounts() {
+  const auto oldest =
+      std::min_element(accounts.begin(), accounts.end(), [&](const auto& a, const auto& b) {
+        return std::pair(given.contains(a.second.lease), a.second.heard) <
+               std::pair(given.contains(b.second.lease), b.second.heard);
+      });
+  if (oldest != accounts.end())
+    accounts.erase(oldest);
+}
+
+void Job::Machine::drop_old_accounts() {
+  std::erase_if(accounts, [&](const auto& a) {
+    return now >= a.second.heard + patience_of_orphans() && !given.contains(a.second.lease);
+  });
+}
+
+void Job::Machine::on(NodeId from, const LeaseResult& r) {
+  if (ended())
+    return send(from, JobOver{id()});
+  const AccountKey key{from, r.lease};
+  if (!known(key, r))
+    return send(from, LeaseRefused{id(), r.lease, "no such lease here"});
+  auto& a = account(key);
+  if (r.sequence <= a.taken || r.sequence == 0)
+    return settle_account(key);
+  if (a.incoming)
+    return; // The same once more: its receipt follows when its blobs are here.
+  a.incoming = r;
+  auto& done = a.incoming->done;
+  std::erase_if(done, [&](const BlockResult& b) { return !placeable(b.block); });
+  pull(a);
+  if (a.missing.empty())
+    absorb(a);
+}
+
+void Job::Machine::pull(Account& a) {
+  const AccountKey key{a.thief, a.lease};
+  for (const auto& [block, partial] : a.incoming->done) {
+    if (is_inline(partial) || !a.missing.insert(partial.digest).second)
+      continue;
+    if (auto& askers = pulls[partial.digest]; askers.insert(key).second && askers.size() == 1)
+      out.emplace_back(std::in_place_type<PullBlob>,
+                       PullBlob{partial.digest, partial.size, a.incoming->holder});
+  }
+}
+
+void Job::Machine::blob_here(const BlobId& blob, bool gone) {
+  const auto askers = pulls.extract(blob);
+  if (askers.empty()) {
+    if (gone)
+      bytes_lost(blob);
+    return;
+  }
+  for (const auto& key : askers.mapped()) {
+    const auto it = accounts.find(key);
+    if (it == accounts.end() || !it->second.missing.erase(blob))
+      continue;
+    auto& a = it->second;
+    if (gone)
+      a.gone.insert(blob);
+    if (a.missing.empty())
+      absorb(a);
+  }
+}
+
+void Job::Machine::bytes_lost(const BlobId& blob) {
+  for (auto& [key, h] : held)
+    for (const auto& [block, partial] : h.ledger.frontier())
+      if (!is_inline(partial) && partial.digest == blob) {
+        h.ledger.lost(block);
+        h.upheld.remove(tree.begin(block), tree.end(block));
+        if (h.rooted())
+          merged.reset();
+        else if (h.bond == Held::Bond::over || handing)
+          drop_queued(h);
+      }
+}
+
+// --- Into the ledgers
+
+Ledger::Verdict Job::Machine::put(Held& h, const BlockResult& r) {
+  const auto verdict = h.ledger.done(r.block, r.partial);
+  using V = Ledger::Verdict;
+  counters.duplicates += verdict.kind == V::duplicate;
+  counters.overlaps += verdict.overlap;
+  counters.conflicts += verdict.kind == V::conflict || verdict.differs;
+  return verdict;
+}
+
+// Into the lease's own ledger, and any other that waits for the same leaves. Says which one counts.
+std::optional<HeldKey> Job::Machine::place(const BlockResult& r, Given* g) {
+  auto* own = g ? find_held(g->from) : nullptr;
+  std::optional<HeldKey> in;
+  if (own) {
+    const auto verdict = put(*own, r);
+    if (verdict.kind != Ledger::Verdict::outside)
+      in = own->key;
+    if (g->doubled)
+      rerun(own, verdict.leaves_again);
+  }
+  for (auto& [key, h] : held) {
+    if (&h == own || (in && h.ledger.done_leaves(r.block) == tree.size(r.block)))
+      continue;
+    if (put(h, r).kind != Ledger::Verdict::outside && !in)
+      in = key;
+  }
+  return in;
+}
+
+void Job::Machine::absorb(Account& a) {
+  const auto r = std::move(*a.incoming);
+  const auto gone = std::exchange(a.gone, {});
+  a.incoming.reset();
+  a.taken = r.sequence;
+  a.last |= r.last;
+  const auto g = given.find(a.lease);
+  Given* lease = g != given.end() && g->second.thief == a.thief ? &g->second : nullptr;
+  Held* h = lease ? find_held(lease->from) : nullptr;
+  std::map<HeldKey, std::vector<Block>> in;
+  for (const auto& d : r.done) {
+    if (!is_inline(d.partial) && gone.contains(d.partial.digest))
+      continue; // As if it had not come.
+    const auto key = place(d, lease);
+    if (!key)
+      continue; // No ledger of ours waits for it any more.
+    in[*key].push_back(d.block);
+    if (!h)
+      h = find_held(*key);
+  }
+  for (auto& [key, blocks] : in)
+    a.uncovered.push_back({r.sequence, key, std::move(blocks)});
+  absorb_rest(r, h, lease);
+  if (ended())
+    return;
+  if (lease && r.last)
+    end_given(a.lease, End::returned);
+  settle_account({a.thief, a.lease});
+}
+
+// What came besides blocks.
+void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
+  if (!h)
+    return;
+  for (const auto& s : r.shares) {
+    auto& mine = share(h, s.node);
+    mine.leaves += s.leaves;
+    mine.steals += s.steals;
+    mine.merges += s.merges;
+  }
+  rerun(h, r.reruns);
+  h->aside.cpu_ns += r.cpu_ns;
+  if (!h->rooted())
+    for (const auto& c : r.commitments)
+      if (h->aside.commitment_bytes + c.body.size() <= commitment_bytes_kept_max) {
+        h->aside.commitment_bytes += c.body.size();
+        h->aside.commitments.push_back(c);
+      }
+  if (!g)
+    return; // Its blocks were queued again long ago.
+  auto theirs = [&](Block b) {
+    return tree.valid(b) && std::any_of(g->blocks.begin(), g->blocks.end(),
+                                        [&](Block own) { return tree.contains(own, b); });
+  };
+  for (const auto& b : r.undone)
+    if (theirs(b))
+      h->ledger.unlease(b, g->id);
+  for (const auto& b : r.failed)
+    if (!ended() && theirs(b) && tree.size(b) == 1) {
+      h->ledger.unlease(b, g->id);
+      leaf_failed(*h, b, r.reason);
+    }
+  if (h->bond == Held::Bond::over || (handing && !h->rooted()))
+    drop_queued(*h);
+}
+
+// --- Receipts
+
+bool Job::Machine::upheld(const Account::Part& part) const {
+  const auto* h = find_held(part.held);
+  return h && std::all_of(part.blocks.begin(), part.blocks.end(),
+                          [&](Block b) { return h->upheld.contains(tree.begin(b), tree.end(b)); });
+}
+
+// Says how far results are taken, and covered.
+void Job::Machine::receipt(Account& a) {
+  while (!a.uncovered.empty() && upheld(a.uncovered.front()))
+    a.uncovered.pop_front();
+  a.covered = a.uncovered.empty() ? a.taken : std::max(a.covered, a.uncovered.front().sequence - 1);
+  send(a.thief, Receipt{id(), a.lease, a.taken, a.covered == a.taken});
+}
+
+bool Job::Machine::over(const Account& a) const {
+  return a.last && a.covered == a.taken && !a.incoming;
+}
+
+// With the last receipt both ends forget.
+void Job::Machine::settle_account(const AccountKey& key) {
+  const auto it = accounts.find(key);
+  receipt(it->second);
+  if (!over(it->second))
+    return;
+  if (const auto g = given.find(key.second); g != given.end() && g->second.thief == key.first)
+    forget_given(key.second);
+  accounts.erase(it);
+}
+
+void Job::Machine::cover_accounts() {
+  std::vector<AccountKey> news;
+  for (const auto& [key, a] : accounts)
+    if (!a.uncovered.empty() && upheld(a.uncovered.front()))
+      news.push_back(key);
+  for (const auto& key : news)
+    settle_account(key);
+}
+
+} // namespace tessera

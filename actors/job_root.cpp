@@ -1,0 +1,109 @@
+#include "actors/job_machine.hpp"
+
+#include <algorithm>
+
+// What only the root does: journal, finish, end; and how the end reaches all.
+namespace tessera {
+
+void Job::Machine::resume(const std::vector<BlockResult>& frontier) {
+  auto& h = held.at(root_key);
+  for (const auto& r : frontier)
+    if (h.ledger.done(r.block, r.partial).kind == Ledger::Verdict::accepted)
+      h.upheld.add(tree.begin(r.block), tree.end(r.block));
+  while (!h.ledger.take_fresh(journal_blocks_max).empty()) {} // The journal has them.
+}
+
+void Job::Machine::journal() {
+  if (!rooted || ended() || now < journal_at || journaling.size() >= journaling_max)
+    return;
+  auto done = held.at(root_key).ledger.take_fresh(journal_blocks_max);
+  if (done.empty())
+    return;
+  auto& blocks = journaling[++journal_sequence];
+  for (const auto& r : done)
+    blocks.push_back(r.block);
+  journal_at = now + journal_every;
+  out.emplace_back(std::in_place_type<JournalBlocks>,
+                   JournalBlocks{journal_sequence, std::move(done)});
+}
+
+void Job::Machine::journaled(std::uint64_t sequence) {
+  const auto blocks = journaling.extract(sequence);
+  auto* h = find_held(root_key);
+  if (blocks.empty() || !h)
+    return;
+  for (const auto& b : blocks.mapped())
+    h->upheld.add(tree.begin(b), tree.end(b));
+  cover_accounts();
+}
+
+void Job::Machine::look_finished() {
+  if (rooted && !ended() && !merged && held.at(root_key).ledger.complete())
+    merged = held.at(root_key).ledger.partial(tree.root());
+}
+
+void Job::Machine::end(JobState how, Error why) {
+  if (ended())
+    return;
+  state = how;
+  error = std::move(why);
+  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error});
+  drop_all(JobOver{id()});
+}
+
+// Done beats cancelled: whichever came first at the root stays.
+void Job::Machine::cancel(const Message& word) {
+  if (ended())
+    return;
+  state = JobState::cancelled;
+  if (rooted)
+    out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, {}, {}});
+  drop_all(word);
+}
+
+void Job::Machine::tell_thieves(const Message& word) {
+  std::set<NodeId> thieves;
+  for (const auto& [lease, g] : given)
+    thieves.insert(g.thief);
+  for (const auto& [key, a] : accounts)
+    thieves.insert(a.thief);
+  for (const auto& t : thieves)
+    send(t, word);
+}
+
+void Job::Machine::drop_all(const Message& word) {
+  tell_thieves(word);
+  while (!given.empty())
+    end_given(given.begin()->first, End::voided);
+  for (auto& [key, h] : held)
+    leaves_done_before += h.ledger.done_leaves();
+  held.clear();
+  accounts.clear();
+  pulls.clear();
+  working.clear();
+  journaling.clear();
+  for (auto& [id, p] : peers)
+    p.held.clear();
+  merged.reset();
+  ended_at = now;
+}
+
+void Job::Machine::on(NodeId from, const JobOver&) {
+  if (rooted || ended())
+    return;
+  const bool above = std::any_of(held.begin(), held.end(), [&](const auto& h) {
+    const auto& path = h.second.path;
+    return std::find(path.begin(), path.end(), from) != path.end();
+  });
+  if (!above)
+    return;
+  state = JobState::done;
+  drop_all(JobOver{id()});
+}
+
+void Job::Machine::on(NodeId, const CancelJob& word) {
+  if (word.cancel && word.cancel->job == id() && word.cancel->seal.key == spec->spec.submitter)
+    cancel(word);
+}
+
+} // namespace tessera

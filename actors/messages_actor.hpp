@@ -1,0 +1,231 @@
+#pragma once
+
+#include "actors/job.hpp"
+#include "actors/scheduler.hpp"
+#include "net/asio/link.hpp"
+#include "net/membership.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/atom.hpp>
+#include <caf/type_id.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+// What the actors of one process tell each other. None of it leaves the process: what crosses the
+// wire is net/'s.
+namespace tessera {
+
+// Who is who. Sent to all again whenever one of them was restarted.
+struct Wiring {
+  caf::actor node, mesh, scheduler, store, api;
+  std::vector<caf::actor> slots;
+};
+using WiringPtr = std::shared_ptr<const Wiring>;
+using MessagePtr = std::shared_ptr<const Message>;
+using LinkPtr = std::shared_ptr<Link>;
+
+// --- Peers ---
+struct ToPeer { // To mesh: send this to that peer, over a session that may have to be dialled.
+  NodeId to;
+  MessagePtr message;
+};
+struct FromPeer { // From a session, to whom the message is for.
+  NodeId from;
+  MessagePtr message;
+};
+struct ConnectTo {
+  NodeId peer;
+};
+struct SessionOpened { // Session to mesh.
+  NodeId peer;
+  std::uint64_t boot = 0;
+  bool dialled = false;
+};
+struct SessionEnded {
+  std::string why;
+};
+struct PeerNews { // Mesh to scheduler, jobs, store, api.
+  enum class Kind : std::uint8_t { up, down, unreachable } kind = Kind::up;
+  NodeId peer;
+  std::uint64_t boot = 0;
+};
+struct RttNews {
+  NodeId peer;
+  Duration rtt{};
+};
+
+// --- Jobs ---
+struct OpenLeases { // Scheduler to node: find or spawn the job, then hand it the leases.
+  AcceptLeases accepted;
+};
+struct OpenRoot { // Api or journal to node.
+  SpecPtr spec;
+  std::vector<BlockResult> frontier;
+};
+struct JobHere { // Node to scheduler: route this job's messages there.
+  SpecPtr spec;
+  caf::actor job;
+};
+struct JobGone { // Job to node, node to scheduler.
+  JobId job;
+};
+struct LeasedFrom { // Node to job.
+  NodeId lessor;
+  Lease lease;
+};
+struct QueueChanged { // Job to scheduler.
+  JobId job;
+  QueueReport report;
+};
+struct Took {
+  JobId job;
+  std::uint32_t slot = 0;
+  bool got = false;
+};
+struct JobNews { // Job to api, when its status changes.
+  JobStatus status;
+  bool rooted = false;
+};
+
+// --- Slots ---
+struct StartFor { // Job to slot.
+  caf::actor job;
+  SpecPtr spec;
+  WorkId id = 0;
+  Work work;
+};
+struct DropJob { // Job to slots: nothing of this job is wanted any more, what runs included.
+  JobId job;
+};
+struct WorkDone { // Slot to job.
+  WorkId id = 0;
+  Partial partial;
+  Digest leaves;
+  std::uint64_t cpu_ns = 0;
+};
+struct WorkFailed {
+  WorkId id = 0;
+  Error why;
+};
+struct SlotFree { // Slot to scheduler: one piece of work is over.
+  std::uint32_t slot = 0;
+};
+struct SlotReset { // Its worker is new.
+  std::uint32_t slot = 0;
+};
+
+// --- Store ---
+struct PullFor { // Job (or slot, or api) to store; answered to the sender by BlobHere or BlobGone.
+  BlobId blob;
+  NodeId holder;
+};
+struct BlobHere {
+  BlobId blob;
+};
+struct BlobGone {
+  BlobId blob;
+};
+struct PinBlob { // Keeps a blob from eviction; counted.
+  BlobId blob;
+  bool keep = true;
+};
+struct JournalFor { // Root job to store; answered by Journaled.
+  JobId job;
+  JournalBlocks blocks;
+};
+struct Journaled {
+  std::uint64_t sequence = 0;
+};
+struct JournalEnd { // Root job to store.
+  JobStatus status;
+};
+
+} // namespace tessera
+
+CAF_BEGIN_TYPE_ID_BLOCK(tessera, first_custom_type_id)
+CAF_ADD_TYPE_ID(tessera, (tessera::WiringPtr))
+CAF_ADD_TYPE_ID(tessera, (tessera::MessagePtr))
+CAF_ADD_TYPE_ID(tessera, (tessera::LinkPtr))
+CAF_ADD_TYPE_ID(tessera, (tessera::SessionNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::ToPeer))
+CAF_ADD_TYPE_ID(tessera, (tessera::FromPeer))
+CAF_ADD_TYPE_ID(tessera, (tessera::ConnectTo))
+CAF_ADD_TYPE_ID(tessera, (tessera::SessionOpened))
+CAF_ADD_TYPE_ID(tessera, (tessera::SessionEnded))
+CAF_ADD_TYPE_ID(tessera, (tessera::PeerNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::RecordNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::RttNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::OwnLoad))
+CAF_ADD_TYPE_ID(tessera, (tessera::OpenLeases))
+CAF_ADD_TYPE_ID(tessera, (tessera::OpenRoot))
+CAF_ADD_TYPE_ID(tessera, (tessera::JobHere))
+CAF_ADD_TYPE_ID(tessera, (tessera::JobGone))
+CAF_ADD_TYPE_ID(tessera, (tessera::LeasedFrom))
+CAF_ADD_TYPE_ID(tessera, (tessera::TakeWork))
+CAF_ADD_TYPE_ID(tessera, (tessera::GiveWork))
+CAF_ADD_TYPE_ID(tessera, (tessera::QueueChanged))
+CAF_ADD_TYPE_ID(tessera, (tessera::Took))
+CAF_ADD_TYPE_ID(tessera, (tessera::JobNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::StartFor))
+CAF_ADD_TYPE_ID(tessera, (tessera::DropJob))
+CAF_ADD_TYPE_ID(tessera, (tessera::WorkDone))
+CAF_ADD_TYPE_ID(tessera, (tessera::WorkFailed))
+CAF_ADD_TYPE_ID(tessera, (tessera::SlotFree))
+CAF_ADD_TYPE_ID(tessera, (tessera::SlotReset))
+CAF_ADD_TYPE_ID(tessera, (tessera::PullFor))
+CAF_ADD_TYPE_ID(tessera, (tessera::BlobHere))
+CAF_ADD_TYPE_ID(tessera, (tessera::BlobGone))
+CAF_ADD_TYPE_ID(tessera, (tessera::PinBlob))
+CAF_ADD_TYPE_ID(tessera, (tessera::JournalFor))
+CAF_ADD_TYPE_ID(tessera, (tessera::Journaled))
+CAF_ADD_TYPE_ID(tessera, (tessera::JournalEnd))
+CAF_ADD_ATOM(tessera, tessera, wake_atom, "wake")
+CAF_ADD_ATOM(tessera, tessera, tick_atom, "tick")
+CAF_ADD_ATOM(tessera, tessera, close_atom, "close")
+CAF_ADD_ATOM(tessera, tessera, cancel_atom, "cancel")
+CAF_ADD_ATOM(tessera, tessera, leave_atom, "leave")
+CAF_ADD_ATOM(tessera, tessera, left_atom, "left")
+CAF_ADD_ATOM(tessera, tessera, readable_atom, "readable")
+CAF_ADD_ATOM(tessera, tessera, kill_atom, "kill")
+CAF_ADD_ATOM(tessera, tessera, accept_atom, "accept")
+CAF_END_TYPE_ID_BLOCK(tessera)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WiringPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::MessagePtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LinkPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SessionNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ToPeer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FromPeer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ConnectTo)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SessionOpened)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SessionEnded)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PeerNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RecordNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RttNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::OwnLoad)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::OpenLeases)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::OpenRoot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobHere)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobGone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LeasedFrom)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::TakeWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::GiveWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::QueueChanged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Took)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::StartFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::DropJob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WorkDone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WorkFailed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SlotFree)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SlotReset)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PullFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobHere)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobGone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PinBlob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Journaled)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalEnd)

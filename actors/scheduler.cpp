@@ -1,0 +1,551 @@
+#include "actors/scheduler.hpp"
+
+#include "actors/steal.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <deque>
+#include <random>
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t peers_max = 2048;  // Records and sessions are at most 512 each.
+constexpr std::size_t answered_max = 16; // Grants that are known when they come again.
+constexpr auto dial_patience = std::chrono::seconds(6);     // A handshake has 5 s.
+constexpr auto unreachable_pause = std::chrono::seconds(5); // A guess: mesh redials by itself.
+constexpr std::uint64_t piece_ns_max = 200'000'000;         // Longer is long: 10 x the usual block.
+constexpr auto dry_pause = std::chrono::seconds(1); // A job that yielded nothing, and said nothing.
+
+struct JobEntry {
+  NodeId submitter;
+  std::string kernel;
+  QueueReport report;
+  std::uint64_t asked = 0;       // TakeWork without an answer.
+  std::optional<Time> dry_until; // It had nothing for a slot though its report says so.
+
+  bool ready() const { return !dry_until && report.runnable > asked; }
+  // Long work must not wait behind other long work in one slot while a thief could have it.
+  bool is_short() const { return report.queued_ns / piece_ns_max < report.runnable; }
+};
+
+struct Slot {
+  std::vector<JobId> asked; // TakeWork without an answer.
+  std::uint32_t held = 0;   // Pieces of work in its care.
+  std::uint32_t early = 0;  // Over before the job said that they were taken.
+
+  std::size_t care() const { return asked.size() + held - std::min(held, early); }
+};
+
+struct Peer {
+  Victim said; // Its record, as far as we care; nothing stealable without one.
+  bool recorded = false;
+  bool up = false;
+  std::optional<Duration> rtt;
+  Time avoid_until{};
+};
+
+struct Ask {
+  std::uint64_t id;
+  NodeId victim;
+  Time until;
+  bool sent; // Else its session is being dialled.
+};
+
+} // namespace
+
+struct Scheduler::Machine {
+  SchedulerConfig config;
+  std::mt19937_64 dice;
+  bool paused = false;
+
+  std::map<JobId, JobEntry> jobs;
+  struct Turn {
+    NodeId submitter;
+    std::deque<JobId> jobs;
+  };
+  std::deque<Turn> turns; // Whose turn it is first.
+  std::vector<Slot> slots;
+
+  std::map<NodeId, Peer> peers;
+  std::uint64_t next_ask;
+  std::optional<Ask> ask;
+  std::deque<std::pair<NodeId, LeaseId>> answered; // The first lease of each grant taken up.
+  std::optional<JobId> awaited;                    // Leases are on their way into this job's queue.
+  Time awaited_until{};
+  Time not_before{}; // Back-off.
+  Duration backoff;
+  std::optional<Time> retry_at; // When asking is worth another look.
+  OwnLoad told;
+
+  Machine(SchedulerConfig c, std::uint64_t seed)
+      : config(std::move(c)), dice(seed), slots(std::max<std::uint32_t>(1, config.slots)),
+        next_ask(dice()), // A restarted scheduler must not know the grants of the last one.
+        backoff(config.retry_min), told(load()) {}
+
+  double power() const { return power_of(config.speed, config.slots); }
+
+  // --- Turns ---
+
+  void open(const JobId& job, NodeId submitter, std::string kernel) {
+    // Leases are refused at jobs_max; what is rooted here may go as far again.
+    if (jobs.contains(job) || jobs.size() >= 2 * config.jobs_max)
+      return;
+    jobs.emplace(job, JobEntry{submitter, std::move(kernel), {}, 0, {}});
+    const auto turn = std::find_if(turns.begin(), turns.end(),
+                                   [&](const Turn& t) { return t.submitter == submitter; });
+    if (turn != turns.end())
+      turn->jobs.push_back(job);
+    else
+      turns.push_back({submitter, {job}});
+  }
+
+  void close(const JobId& job) {
+    const auto known = jobs.find(job);
+    if (known == jobs.end())
+      return;
+    const auto turn = std::find_if(turns.begin(), turns.end(), [&](const Turn& t) {
+      return t.submitter == known->second.submitter;
+    });
+    std::erase(turn->jobs, job);
+    if (turn->jobs.empty())
+      turns.erase(turn);
+    jobs.erase(known);
+    for (auto& slot : slots) // It will not answer any more.
+      std::erase(slot.asked, job);
+  }
+
+  std::optional<JobId> next_job(bool idle_slot) {
+    for (auto turn = turns.begin(); turn != turns.end(); ++turn) {
+      const auto job = std::find_if(turn->jobs.begin(), turn->jobs.end(), [&](const JobId& id) {
+        const auto& entry = jobs.at(id);
+        return entry.ready() && (idle_slot || entry.is_short());
+      });
+      if (job == turn->jobs.end())
+        continue;
+      const auto id = *job;
+      turn->jobs.erase(job);
+      turn->jobs.push_back(id);
+      auto served = std::move(*turn);
+      turns.erase(turn);
+      turns.push_back(std::move(served));
+      return id;
+    }
+    return std::nullopt;
+  }
+
+  void fill(SchedulerEffects& out) {
+    while (!paused) {
+      const auto least =
+          std::min_element(slots.begin(), slots.end(),
+                           [](const Slot& a, const Slot& b) { return a.care() < b.care(); });
+      if (least->care() >= config.pipeline)
+        return;
+      const auto job = next_job(least->care() == 0);
+      if (!job)
+        return;
+      ++jobs.at(*job).asked;
+      least->asked.push_back(*job);
+      out.emplace_back(TakeWork{*job, std::uint32_t(least - slots.begin())});
+    }
+  }
+
+  void took(const JobId& job, std::uint32_t number, bool got, Time now) {
+    if (number >= slots.size())
+      return;
+    auto& slot = slots[number];
+    const auto asked = std::find(slot.asked.begin(), slot.asked.end(), job);
+    const bool expected = asked != slot.asked.end();
+    if (expected)
+      slot.asked.erase(asked);
+    if (got)
+      slot.early > 0 ? --slot.early : ++slot.held;
+    const auto known = jobs.find(job);
+    if (known == jobs.end() || !expected)
+      return;
+    --known->second.asked;
+    if (!got)
+      known->second.dry_until = now + dry_pause;
+  }
+
+  void freed(std::uint32_t number) {
+    if (number >= slots.size())
+      return;
+    auto& slot = slots[number];
+    if (slot.held > 0)
+      --slot.held;
+    else if (slot.early < slot.asked.size()) // It outran the job's answer.
+      ++slot.early;
+  }
+
+  void reset(std::uint32_t number) {
+    if (number >= slots.size())
+      return;
+    slots[number].held = 0;
+    slots[number].early = 0;
+  }
+
+  // --- Giving ---
+
+  void on(NodeId from, const StealAsk& wish, SchedulerEffects& out) {
+    const auto thief = power_of(wish.speed, wish.slots);
+    const auto share = steal_share(paused ? 0 : power(), thief);
+    const auto job = share > 0 ? richest(wish) : std::nullopt;
+    if (job)
+      out.emplace_back(GiveWork{*job, from, wish, share});
+    else
+      out.emplace_back(SendTo{from, Grant{wish.ask, nullptr, {}}});
+  }
+
+  // The job with the most queued time that the asker can run.
+  std::optional<JobId> richest(const StealAsk& wish) const {
+    const std::pair<const JobId, JobEntry>* best = nullptr;
+    for (const auto& job : jobs) {
+      const auto& [report, kernel] = std::tie(job.second.report, job.second.kernel);
+      if (report.queued_leaves == 0 || (best && best->second.report.queued_ns >= report.queued_ns))
+        continue;
+      if (std::find(wish.kernels.begin(), wish.kernels.end(), kernel) != wish.kernels.end())
+        best = &job;
+    }
+    return best ? std::optional(best->first) : std::nullopt;
+  }
+
+  // --- Asking ---
+
+  std::uint64_t queued_ns() const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, job] : jobs)
+      if (job.report.queued_leaves > 0) {
+        const auto ns = std::max<std::uint64_t>(1, job.report.queued_ns);
+        sum += std::min(ns, ~std::uint64_t{0} - sum);
+      }
+    return sum;
+  }
+
+  Duration rtt_of(const Peer& peer) const {
+    const auto once = peer.rtt.value_or(config.rtt_guess);
+    return peer.up ? once : 4 * once; // Connect, three messages of handshake, then the ask.
+  }
+
+  std::vector<Victim> victims(Time now) const {
+    std::vector<Victim> found;
+    for (const auto& [id, peer] : peers)
+      if (peer.said.stealable_ns > 0 && peer.avoid_until <= now) {
+        found.push_back(peer.said);
+        found.back().rtt = rtt_of(peer);
+      }
+    return found;
+  }
+
+  // When the first of those who have work, but are left alone, may be asked again.
+  std::optional<Time> avoided_until() const {
+    std::optional<Time> first;
+    for (const auto& [id, peer] : peers)
+      if (peer.said.stealable_ns > 0)
+        first = first ? std::min(*first, peer.avoid_until) : peer.avoid_until;
+    return first;
+  }
+
+  // Two round trips before the slots run dry, so that they never do.
+  bool runs_dry(const std::vector<Victim>& from) const {
+    auto rtt = config.rtt_guess;
+    if (!from.empty()) {
+      Duration sum{};
+      for (const auto& victim : from)
+        sum += victim.rtt;
+      rtt = sum / std::int64_t(from.size());
+    }
+    const auto ahead = std::chrono::duration_cast<std::chrono::nanoseconds>(2 * rtt).count();
+    return double(queued_ns()) < double(ahead) * config.slots;
+  }
+
+  void consider_asking(Time now, SchedulerEffects& out) {
+    retry_at.reset();
+    if (paused || config.slots == 0 || ask)
+      return;
+    const auto from = victims(now);
+    if (!runs_dry(from))
+      return;
+    auto wait = not_before;
+    if (awaited)
+      wait = std::max(wait, awaited_until);
+    if (wait > now)
+      retry_at = wait;
+    else if (from.empty())
+      retry_at = avoided_until();
+    else
+      ask_victim(*pick_victim(from, power(), config.sample, dice), now, out);
+  }
+
+  void ask_victim(const NodeId& victim, Time now, SchedulerEffects& out) {
+    ask = Ask{next_ask++, victim, now + dial_patience, false};
+    awaited.reset();
+    if (peers.at(victim).up)
+      send_ask(now, out);
+    else
+      out.emplace_back(WantSession{victim});
+  }
+
+  void send_ask(Time now, SchedulerEffects& out) {
+    ask->sent = true;
+    ask->until = now + config.ask_patience;
+    out.emplace_back(
+        SendTo{ask->victim, StealAsk{ask->id, config.slots, config.speed, config.kernels}});
+  }
+
+  // The ask led to nothing: another time, and rather somebody else.
+  void ask_failed(Duration pause, Time now) {
+    if (const auto victim = peers.find(ask->victim); victim != peers.end())
+      victim->second.avoid_until = now + pause;
+    ask.reset();
+    not_before = now + backoff;
+    backoff = std::min(2 * backoff, config.retry_max);
+  }
+
+  void on(NodeId from, const Grant& grant, Time now, SchedulerEffects& out) {
+    if (!grant.leases.empty() && is_repeated(from, grant))
+      return;
+    if (!ask || !ask->sent || ask->victim != from || ask->id != grant.ask) {
+      refuse(from, grant, "not asked for", out); // guard: unasked grant refused
+      return;
+    }
+    if (grant.leases.empty())
+      return ask_failed(config.retry_max, now);
+    answered.emplace_back(from, grant.leases.front().id);
+    if (answered.size() > answered_max)
+      answered.pop_front();
+    if (const auto why = objection(grant)) {
+      refuse(from, grant, *why, out);
+      return ask_failed(config.retry_max, now);
+    }
+    ask.reset();
+    backoff = config.retry_min;
+    awaited = grant.spec->id;
+    awaited_until = now + config.ask_patience;
+    out.emplace_back(AcceptLeases{from, grant.spec, grant.leases});
+  }
+
+  bool is_repeated(const NodeId& from, const Grant& grant) const {
+    const std::pair first{from, grant.leases.front().id};
+    return std::find(answered.begin(), answered.end(), first) != answered.end();
+  }
+
+  std::optional<std::string> objection(const Grant& grant) const {
+    if (!grant.spec)
+      return "a grant without its spec";
+    const auto& spec = grant.spec->spec;
+    const auto kernel = spec.kernel + "@" + std::to_string(spec.kernel_version);
+    if (std::find(config.kernels.begin(), config.kernels.end(), kernel) == config.kernels.end())
+      return "unknown kernel";
+    if (paused)
+      return "pausing";
+    if (!jobs.contains(grant.spec->id) && jobs.size() >= config.jobs_max)
+      return "no room for another job";
+    for (const auto& lease : grant.leases)
+      if (lease.job != grant.spec->id)
+        return "a lease of another job";
+    return std::nullopt;
+  }
+
+  // Aloud, so that the lessor need not wait for our silence.
+  void refuse(NodeId from, const Grant& grant, const std::string& why, SchedulerEffects& out) {
+    for (const auto& lease : grant.leases)
+      out.emplace_back(SendTo{from, LeaseRefused{lease.job, lease.id, why}});
+  }
+
+  // --- Peers ---
+
+  Peer* peer_of(const NodeId& id) {
+    if (id == config.self || (!peers.contains(id) && peers.size() >= peers_max))
+      return nullptr;
+    return &peers[id];
+  }
+
+  void drop_if_unknown(const NodeId& id) {
+    if (const auto peer = peers.find(id);
+        peer != peers.end() && !peer->second.up && !peer->second.recorded)
+      peers.erase(peer);
+  }
+
+  void recorded(const Record& record, Time now) {
+    auto* peer = peer_of(record.subject);
+    if (!peer)
+      return;
+    const auto stealable = record.leaving ? 0 : record.stealable_ns;
+    const bool more = stealable > peer->said.stealable_ns;
+    peer->said = {record.subject, stealable, record.speed, record.slots, {}};
+    peer->recorded = true;
+    if (!more)
+      return;
+    peer->avoid_until = now; // New work appeared.
+    not_before = now;
+    backoff = config.retry_min;
+  }
+
+  void down(const NodeId& id, Time now) {
+    const auto peer = peers.find(id);
+    if (peer == peers.end())
+      return;
+    peer->second.up = false;
+    if (ask && ask->sent && ask->victim == id)
+      ask_failed(config.retry_max, now);
+    drop_if_unknown(id);
+  }
+
+  // --- Time ---
+
+  OwnLoad load() const {
+    const auto idle = std::count_if(slots.begin(), slots.end(),
+                                    [](const Slot& slot) { return slot.care() == 0; });
+    return {paused || config.slots == 0 ? 0 : std::uint32_t(idle), std::bit_floor(queued_ns())};
+  }
+
+  void tick(Time now) {
+    for (auto& [id, job] : jobs)
+      if (job.dry_until && *job.dry_until <= now)
+        job.dry_until.reset();
+    if (ask && ask->until <= now)
+      ask_failed(config.retry_max, now);
+  }
+
+  SchedulerEffects settled(SchedulerEffects out, Time now) {
+    tick(now);
+    fill(out);
+    consider_asking(now, out);
+    if (const auto current = load(); current != told) {
+      told = current;
+      out.emplace_back(current);
+    }
+    return out;
+  }
+
+  std::optional<Time> next_wake() const {
+    auto next = retry_at;
+    const auto sooner = [&](Time t) { next = next ? std::min(*next, t) : t; };
+    if (ask)
+      sooner(ask->until);
+    for (const auto& [id, job] : jobs)
+      if (job.dry_until && !paused)
+        sooner(*job.dry_until);
+    return next;
+  }
+};
+
+Scheduler::Scheduler(SchedulerConfig config, std::uint64_t seed)
+    : machine_(std::make_unique<Machine>(std::move(config), seed)) {}
+Scheduler::Scheduler(Scheduler&&) noexcept = default;
+Scheduler& Scheduler::operator=(Scheduler&&) noexcept = default;
+Scheduler::~Scheduler() = default;
+
+SchedulerEffects Scheduler::job_opened(const JobId& job, NodeId submitter, std::string kernel,
+                                       Time now) {
+  machine_->open(job, submitter, std::move(kernel));
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::queue_changed(const JobId& job, const QueueReport& report, Time now) {
+  if (const auto known = machine_->jobs.find(job); known != machine_->jobs.end()) {
+    known->second.report = report;
+    known->second.dry_until.reset();
+    if (machine_->awaited == job)
+      machine_->awaited.reset();
+  }
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::took(const JobId& job, std::uint32_t slot, bool got, Time now) {
+  machine_->took(job, slot, got, now);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::job_closed(const JobId& job, Time now) {
+  machine_->close(job);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::slot_free(std::uint32_t slot, Time now) {
+  machine_->freed(slot);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::slot_reset(std::uint32_t slot, Time now) {
+  machine_->reset(slot);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::peer_up(NodeId peer, Time now) {
+  SchedulerEffects out;
+  if (auto* known = machine_->peer_of(peer)) {
+    known->up = true;
+    if (auto& ask = machine_->ask; ask && !ask->sent && ask->victim == peer)
+      machine_->send_ask(now, out);
+  }
+  return machine_->settled(std::move(out), now);
+}
+
+SchedulerEffects Scheduler::peer_down(NodeId peer, Time now) {
+  machine_->down(peer, now);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::peer_unreachable(NodeId peer, Time now) {
+  if (auto& ask = machine_->ask; ask && !ask->sent && ask->victim == peer)
+    machine_->ask_failed(unreachable_pause, now);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::peer_record(const Record& record, Time now) {
+  machine_->recorded(record, now);
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::peer_forgotten(NodeId peer, Time now) {
+  if (const auto known = machine_->peers.find(peer); known != machine_->peers.end()) {
+    known->second.said = {};
+    known->second.recorded = false;
+    machine_->drop_if_unknown(peer);
+  }
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::rtt_measured(NodeId peer, Duration rtt, Time now) {
+  if (const auto known = machine_->peers.find(peer); known != machine_->peers.end())
+    known->second.rtt = rtt;
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::receive(NodeId from, const Message& message, Time now) {
+  SchedulerEffects out;
+  if (from == machine_->config.self)
+    return out;
+  if (const auto* ask = std::get_if<StealAsk>(&message))
+    machine_->on(from, *ask, out);
+  else if (const auto* grant = std::get_if<Grant>(&message))
+    machine_->on(from, *grant, now, out);
+  return machine_->settled(std::move(out), now);
+}
+
+SchedulerEffects Scheduler::pause(Time now) {
+  machine_->paused = true;
+  machine_->ask.reset(); // What comes yet is refused.
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::resume(Time now) {
+  machine_->paused = false;
+  return machine_->settled({}, now);
+}
+
+std::optional<Time> Scheduler::next_wake() const {
+  return machine_->next_wake();
+}
+
+SchedulerEffects Scheduler::wake(Time now) {
+  return machine_->settled({}, now);
+}
+
+OwnLoad Scheduler::load() const {
+  return machine_->load();
+}
+
+} // namespace tessera

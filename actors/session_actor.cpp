@@ -1,0 +1,120 @@
+#include "actors/session_actor.hpp"
+
+namespace tessera {
+namespace {
+
+using Self = caf::stateful_actor<SessionShell>*;
+
+// Which actor a message is for.
+template<class M>
+const caf::actor& home_of(const Wiring& w, const M&) {
+  return w.scheduler;
+}
+template<class M>
+concept MeshMessage =
+    std::is_same_v<M, Records> || std::is_same_v<M, Join> || std::is_same_v<M, ForwardJoin> ||
+    std::is_same_v<M, Neighbor> || std::is_same_v<M, NeighborReply> ||
+    std::is_same_v<M, Disconnect> || std::is_same_v<M, Shuffle> || std::is_same_v<M, ShuffleReply>;
+template<MeshMessage M>
+const caf::actor& home_of(const Wiring& w, const M&) {
+  return w.mesh;
+}
+template<class M>
+concept BlobMessage =
+    std::is_same_v<M, BlobAsk> || std::is_same_v<M, BlobChunk> || std::is_same_v<M, BlobMissing>;
+template<BlobMessage M>
+const caf::actor& home_of(const Wiring& w, const M&) {
+  return w.store;
+}
+template<class M>
+concept Question = std::is_same_v<M, JobQuery> || std::is_same_v<M, JobAnswer>;
+template<Question M>
+const caf::actor& home_of(const Wiring& w, const M&) {
+  return w.api;
+}
+
+void announce(Self self) {
+  const auto& s = self->state;
+  if (s.peer)
+    self->send(s.wiring->mesh, SessionOpened{s.peer->id, s.peer->boot, s.dialled});
+}
+
+void on(Self self, SessionUp& up) {
+  self->state.peer = std::move(up.peer);
+  announce(self);
+  self->delayed_send(self, std::chrono::milliseconds(100), tick_atom_v);
+}
+
+void on(Self self, MessageIn& in) {
+  auto& s = self->state;
+  auto read = s.codec->decode(s.peer->id, in.message);
+  if (in.lane == Lane::bulk)
+    s.link->consumed(in.message.size());
+  if (auto* closed = std::get_if<Closed>(&read)) {
+    s.link->close(closed->why);
+    return;
+  }
+  auto message = std::make_shared<const Message>(std::move(std::get<Message>(read)));
+  const auto& home = std::visit(
+      [&](const auto& m) -> auto& { return home_of(*s.wiring, m); }, *message);
+  self->send(home, FromPeer{s.peer->id, std::move(message)});
+}
+
+void on(Self, Suspected&) {} // Partners judge each other by their jobs' beats.
+void on(Self, Heard&) {}
+
+void on(Self self, SessionDown& down) {
+  self->send(self->state.wiring->mesh, SessionEnded{std::move(down.why)});
+  self->quit();
+}
+
+void carry(Self self, SessionNews& news) {
+  std::visit([&](auto& n) { on(self, n); }, news);
+}
+
+void send_out(Self self, const Message& message) {
+  auto& s = self->state;
+  const bool bulk = std::holds_alternative<BlobChunk>(message);
+  if (!s.link || !s.link->send(s.codec->encode(message), bulk ? Lane::bulk : Lane::control))
+    return; // As good as lost on the way: whoever cares sends again.
+}
+
+} // namespace
+
+caf::behavior session_actor(Self self, std::shared_ptr<const Codec> codec, bool dialled,
+                            WiringPtr wiring) {
+  self->state.codec = std::move(codec);
+  self->state.dialled = dialled;
+  self->state.wiring = std::move(wiring);
+  return {
+      [=](LinkPtr& link) {
+        self->state.link = std::move(link);
+        for (auto& news : std::exchange(self->state.early, {}))
+          carry(self, news);
+      },
+      [=](SessionNews& news) {
+        if (self->state.link)
+          carry(self, news);
+        else
+          self->state.early.push_back(std::move(news));
+      },
+      [=](const MessagePtr& message) { send_out(self, *message); },
+      [=](WiringPtr& wiring) {
+        const bool new_mesh = wiring->mesh != self->state.wiring->mesh;
+        self->state.wiring = std::move(wiring);
+        if (new_mesh)
+          announce(self);
+      },
+      [=](tick_atom) {
+        if (const auto rtt = self->state.link->rtt())
+          tell(self->state.wiring->scheduler, RttNews{self->state.peer->id, *rtt});
+        self->delayed_send(self, std::chrono::seconds(1), tick_atom_v);
+      },
+      [=](close_atom, const std::string& why) {
+        if (self->state.link)
+          self->state.link->close(why);
+      },
+  };
+}
+
+} // namespace tessera

@@ -1,0 +1,21 @@
+# Debian's libcaf-dev has no CMake config. Defines CAF::core.
+find_path(CAF_INCLUDE_DIR caf/config.hpp)
+find_library(CAF_CORE_LIBRARY caf_core)
+if(CAF_INCLUDE_DIR)
+  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp line REGEX "define CAF_VERSION [0-9]+")
+  string(REGEX MATCH "[0-9]+" digits "${line}")
+  if(digits)
+    math(EXPR major "${digits} / 10000")
+    math(EXPR minor "(${digits} / 100) % 100")
+    math(EXPR patch "${digits} % 100")
+    set(CAF_VERSION ${major}.${minor}.${patch})
+  endif()
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(CAF REQUIRED_VARS CAF_CORE_LIBRARY CAF_INCLUDE_DIR
+                                      VERSION_VAR CAF_VERSION)
+if(CAF_FOUND AND NOT TARGET CAF::core)
+  add_library(CAF::core UNKNOWN IMPORTED)
+  set_target_properties(CAF::core PROPERTIES IMPORTED_LOCATION ${CAF_CORE_LIBRARY}
+                                             INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR})
+endif()

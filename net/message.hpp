@@ -1,0 +1,323 @@
+#pragma once
+
+#include "crypto/signed.hpp"
+#include "net/block.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+// What peers say to each other, as plain values. The codec (net/wire) knows their encoding, the
+// session their secrecy; nobody else needs either. A message of which the meaning outlives its
+// session is signed: what others pass on carries its envelope (SignedRecord, SignedSpec,
+// SignedCancel), what only its receiver acts on is sealed and checked by the codec (Grant,
+// LeaseResult, Receipt).
+namespace tessera {
+
+using JobId = Digest;          // Hash of the signed spec's body.
+using LeaseId = std::uint64_t; // Unique for its lessor: boot counter << 40 | sequence.
+
+struct Address {
+  std::string host; // A numeric IP address or a name.
+  std::uint16_t port = 0;
+
+  auto operator<=>(const Address&) const = default;
+};
+
+// --- Membership
+// -------------------------------------------------------------------------------------------
+
+// A node's statement about itself. The newer of two has the larger (boot, sequence).
+struct Record {
+  NodeId subject;
+  std::uint64_t boot = 0;
+  std::uint64_t sequence = 0;
+  std::int64_t expires_ms = 0; // Unix time.
+  std::string name;
+  std::string version;
+  std::vector<Address> addresses;
+  std::uint32_t cores = 0;
+  std::uint32_t slots = 0;
+  std::uint32_t slots_free = 0;
+  double speed = 0; // Start-up benchmark of one slot, millions of mixing rounds a second.
+  double load = 0;  // System load average over 1 minute.
+  std::uint64_t stealable_ns =
+      0; // Queued work a thief could have, in this node's slot time. At least 1 if any.
+  std::vector<std::string> kernels; // "name@version"
+  bool leaving = false;             // The last record of an orderly leave.
+
+  bool operator==(const Record&) const = default;
+};
+
+struct SignedRecord {
+  Record record;
+  Signed seal;
+};
+
+struct Records { // Pushed when new; passed on to other active peers once.
+  std::vector<std::shared_ptr<const SignedRecord>> records;
+};
+
+// HyParView (Leitao, Pereira, Rodrigues 2007) over sessions.
+struct Join {};
+struct ForwardJoin {
+  NodeId joiner;
+  std::vector<Address> addresses;
+  std::uint8_t ttl = 0;
+};
+struct Neighbor {
+  bool high = false; // High priority: must be taken.
+};
+struct NeighborReply {
+  bool accepted = false;
+};
+struct Disconnect {
+  bool leaving = false; // The session's peer leaves the mesh, not just the view.
+};
+struct PeerAddress {
+  NodeId id;
+  std::vector<Address> addresses;
+};
+struct Shuffle {
+  NodeId origin;
+  std::vector<Address> addresses; // Of the origin.
+  std::uint8_t ttl = 0;
+  std::vector<PeerAddress> sample;
+};
+struct ShuffleReply {
+  std::vector<PeerAddress> sample;
+};
+
+// --- Jobs
+// -------------------------------------------------------------------------------------------------
+
+enum class Trust : std::uint8_t { trust = 0, spot = 1, quorum = 2 };
+
+struct Input {
+  BlobId blob;
+  std::uint64_t size = 0;
+
+  bool operator==(const Input&) const = default;
+};
+
+struct JobSpec {
+  NodeId submitter;
+  std::array<std::uint8_t, 16> nonce{};
+  std::int64_t submitted_ms = 0; // Unix time, for people.
+  std::string kernel;
+  std::uint32_t kernel_version = 1;
+  Bytes params; // Canonical, as the kernel encodes them.
+  std::uint64_t items = 0;
+  std::uint64_t leaf_items = 1;
+  std::vector<Input> inputs; // At most one so far.
+  std::uint64_t ttl_ms = 0; // After this long without an ancestor a lease is dropped whatever else.
+  std::uint32_t retries = 1; // Of a failed leaf, on other nodes.
+  Trust trust = Trust::trust;
+
+  std::uint64_t leaves() const { return (items + leaf_items - 1) / leaf_items; }
+  bool operator==(const JobSpec&) const = default;
+};
+
+struct SignedSpec {
+  JobSpec spec;
+  JobId id;
+  Signed seal;
+};
+using SpecPtr = std::shared_ptr<const SignedSpec>;
+
+struct SignedCancel { // Signed by the job's submitter, nobody else.
+  JobId job;
+  Signed seal;
+};
+
+// --- Stealing
+// ---------------------------------------------------------------------------------------------
+
+struct StealAsk {
+  std::uint64_t ask = 0; // Grants echo it.
+  std::uint32_t slots = 0;
+  double speed = 0;                 // As in the asker's record.
+  std::vector<std::string> kernels; // "name@version" that the asker can run.
+};
+
+struct Lease {
+  JobId job;
+  LeaseId id = 0;
+  std::uint32_t attempt = 0;
+  std::vector<Block> blocks; // Disjoint.
+  std::vector<NodeId> path;  // Root first, lessor last. The thief is not on it.
+
+  bool operator==(const Lease&) const = default;
+};
+
+// Answer to StealAsk `ask`; without a lease: nothing to give. Sealed by the lessor.
+struct Grant {
+  std::uint64_t ask = 0;
+  SpecPtr spec; // Null without leases. All leases of one grant are of one job.
+  std::vector<Lease> leases;
+};
+
+// Thief to lessor: this lease will not be worked on (unasked, unknown kernel, no room, pausing). It
+// voids.
+struct LeaseRefused {
+  JobId job;
+  LeaseId lease = 0;
+  std::string why;
+};
+
+// A partial's bytes: here when small, else a blob that `holder` (or anyone) gives.
+inline constexpr std::size_t partial_inline_bytes_max = 4096;
+struct Partial {
+  BlobId digest; // blob_id of the bytes.
+  std::uint64_t size = 0;
+  Bytes bytes; // Whole when size <= partial_inline_bytes_max, else empty.
+
+  bool operator==(const Partial&) const = default;
+};
+
+struct BlockResult {
+  Block block;
+  Partial partial;
+
+  bool operator==(const BlockResult&) const = default;
+};
+
+// Which blocks one executor ran itself, each with the Merkle root over its leaves' digests (under
+// Trust::trust: the partial's digest). Signed by the executor; who merges passes it on unread.
+struct Commitment {
+  JobId job;
+  struct Ran {
+    Block block;
+    Digest root;
+    bool operator==(const Ran&) const = default;
+  };
+  std::vector<Ran> ran;
+};
+
+// One node's part in a job, for people; counts only grow.
+struct NodeShare {
+  NodeId node;
+  std::uint64_t leaves = 0; // Whose partial counted, run by this node.
+  std::uint64_t steals = 0; // Grants taken.
+  std::uint64_t merges = 0;
+  bool operator==(const NodeShare&) const = default;
+};
+
+// Thief to lessor: maximal done blocks of a lease. The last one ends it. Sealed by the thief.
+struct LeaseResult {
+  JobId job;
+  LeaseId lease = 0;
+  std::uint32_t attempt = 0;
+  std::uint64_t sequence = 0; // Of this lease's results, from 1.
+  std::vector<BlockResult> done;
+  std::vector<Block> undone; // Handed back unfinished, by an orderly leave or pause.
+  std::vector<Block> failed; // Failed here, with `reason` (one leaf each).
+  Error reason;
+  bool last = false;                // The thief keeps nothing of this lease to run.
+  NodeId holder;                    // Who has the blobs of partials that are not inline.
+  std::vector<Commitment::Ran> ran; // The thief's own; the codec seals them as its Commitment.
+  std::vector<Signed> commitments;  // Its children's, as they came.
+  std::uint64_t cpu_ns = 0; // Task time spent on this lease here and below, since the last result.
+  std::vector<NodeShare> shares; // Of the thief and those below it, since its last result.
+  std::uint64_t reruns = 0;      // Leaves that were run more than once below, as far as known.
+};
+
+// Lessor to thief: results up to `sequence` are taken, their bytes included. `covered`: an ancestor
+// of the lessor (or the root's journal) has them too, so the thief may forget. Sealed by the
+// lessor.
+struct Receipt {
+  JobId job;
+  LeaseId lease = 0;
+  std::uint64_t sequence = 0;
+  bool covered = false;
+};
+
+// Each second between partners of a job: a digest over the table of leases that both should know.
+struct LeaseBeat {
+  JobId job;
+  Digest table;
+};
+
+// Sent when digests differ twice or a session is new. Every lease of `job` shared by the two ends,
+// as the sender sees it.
+struct LeaseTable {
+  JobId job;
+  struct Row {
+    LeaseId lease = 0;
+    std::uint32_t attempt = 0;
+    bool lessor = false;        // Whether the sender is the lessor.
+    std::uint64_t sequence = 0; // Lessor: results taken. Thief: results sent.
+    auto operator<=>(const Row&) const = default;
+  };
+  std::vector<Row> rows;
+};
+
+struct CancelJob {
+  std::shared_ptr<const SignedCancel> cancel;
+};
+
+// Root or lessor to thieves: the job is over; drop its leases.
+struct JobOver {
+  JobId job;
+};
+
+// --- Questions of people, answered for the whole mesh
+// ----------------------------------------------------
+
+enum class JobState : std::uint8_t { queued = 0, running = 1, done = 2, failed = 3, cancelled = 4 };
+
+// What the root of a job tells about it.
+struct JobStatus {
+  SpecPtr spec;
+  NodeId root;
+  JobState state = JobState::queued;
+  std::uint64_t leaves_done = 0;
+  std::uint64_t leaves_rerun = 0;
+  std::uint64_t elapsed_ms = 0;
+  std::uint32_t peers = 0; // Working on it now, the root included.
+  Error error;             // When failed.
+  BlobId result;           // When done.
+  std::uint64_t result_size = 0;
+  std::vector<NodeShare> shares;
+};
+
+struct JobQuery { // Asks who roots a job whose id starts with `prefix` (hex, lower case; empty:
+                  // all).
+  std::uint64_t query = 0;
+  NodeId asker; // With `query`: its name, so that nobody answers or passes it on twice.
+  std::string prefix;
+  std::uint8_t hops = 0; // May be passed on so many times.
+};
+struct JobAnswer {
+  std::uint64_t query = 0;
+  NodeId asker;
+  std::vector<JobStatus> jobs;
+};
+
+// --- Blobs
+// ------------------------------------------------------------------------------------------------
+
+struct BlobAsk {
+  BlobId blob;
+  std::uint64_t first_chunk = 0;
+  std::uint32_t chunks = 1;
+};
+struct BlobChunk {
+  BlobId blob;
+  std::uint64_t size = 0; // Of the whole blob.
+  std::uint64_t chunk = 0;
+  Bytes bytes;
+  std::vector<Digest> proof;
+};
+struct BlobMissing {
+  BlobId blob;
+};
+
+using Message = std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect,
+                             Shuffle, ShuffleReply, StealAsk, Grant, LeaseRefused, LeaseResult,
+                             Receipt, LeaseBeat, LeaseTable, CancelJob, JobOver, JobQuery,
+                             JobAnswer, BlobAsk, BlobChunk, BlobMissing>;
+
+} // namespace tessera

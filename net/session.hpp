@@ -1,0 +1,92 @@
+#pragma once
+
+#include "crypto/handshake.hpp"
+#include "net/time.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <variant>
+
+// One authenticated, encrypted connection, as bytes in and bytes out: no socket, no clock.
+//
+//   handshaking --(peer proven)--> open --(any violation, silence, close())--> closed
+//        \------(deadline 5 s, refusal)--------------------------------------/
+//
+// Messages travel in frames: 2-byte length, then AEAD over {kind, body}. Each frame is at most
+// 65,535 bytes; a message is cut into frames of its lane, and control frames go between bulk
+// frames. Bulk needs credit, which the receiver gives as its owner consumes. Each side rekeys after
+// 2^16 frames. An idle side pings each second.
+namespace tessera {
+
+enum class Lane : std::uint8_t { control = 0, bulk = 1 };
+
+struct SessionLimits {
+  Duration handshake_deadline = std::chrono::seconds(5);
+  Duration ping_every = std::chrono::seconds(1);
+  Duration suspect_after = std::chrono::seconds(3);
+  Duration dead_after = std::chrono::seconds(15);
+  std::size_t message_bytes_max = 1 << 20;
+  std::size_t outbox_bytes_max = 8 << 20; // Control and bulk together; send() refuses beyond.
+  // Bulk that we accept before our owner has consumed it; counts as at least two longest messages.
+  std::size_t credit_bytes = 4 << 20;
+  std::uint64_t rekey_frames = 1 << 16; // The wire's; smaller only in tests, at both ends.
+};
+
+// News of a session, in the order they happened.
+struct SessionUp {
+  PeerHello peer;
+};
+struct MessageIn {
+  Bytes message;
+  Lane lane;
+};
+struct Suspected {}; // Silent for suspect_after.
+struct Heard {};     // Heard again after Suspected.
+struct SessionDown {
+  std::string why;
+};
+using SessionNews = std::variant<SessionUp, MessageIn, Suspected, Heard, SessionDown>;
+
+class Session {
+public:
+  Session(HandshakeConfig handshake, SessionLimits limits, Time now);
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  // Bytes that came from the other end. Any cut.
+  std::vector<SessionNews> received(ByteView bytes, Time now);
+
+  // Queues a message. False: not open, too long, or the outbox is full: it was not queued.
+  bool send(Bytes message, Lane lane, Time now);
+
+  // The owner is done with `bytes` bytes of bulk MessageIn: gives that much credit back.
+  void consumed(std::size_t bytes, Time now);
+
+  // Bytes to write next, at most about `bytes_max` (whole frames); empty if nothing may go now.
+  // Control first.
+  Bytes take_output(std::size_t bytes_max, Time now);
+  bool has_output() const;
+
+  // Orderly end: what is queued already still comes out of take_output(), then why; then closed(),
+  // and the owner closes the socket. No news follow, but a SessionDown if the peer ends it sooner.
+  void close(std::string why);
+  bool closed() const; // Reads no more, and queues no more; last words may wait in take_output().
+
+  std::optional<Time> next_wake() const; // Deadlines, pings, suspicion.
+  std::vector<SessionNews> wake(Time now);
+
+  std::optional<Duration> rtt() const; // Smoothed from pings; nothing before the first answer.
+  std::size_t outbox_bytes() const;
+  struct Counters {
+    std::uint64_t bytes_in = 0, bytes_out = 0, messages_in = 0, messages_out = 0;
+  };
+  Counters counters() const;
+
+private:
+  struct Machine;
+  std::unique_ptr<Machine> machine_;
+};
+
+} // namespace tessera

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "crypto/bytes.hpp"
+#include "node/cli/command.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+// A running node, as node/http/API.md describes it. Each call throws Failed: with the node's own
+// words where it answered, with E301 where none did, E308 where it took too long.
+namespace tessera::cli {
+
+class Api {
+public:
+  using Json = nlohmann::json;
+  // The result's content type, before its bytes.
+  using Opened = std::function<void(const std::string& content_type)>;
+  using Chunk = std::function<void(std::string_view)>;
+
+  explicit Api(const Common& common);
+  ~Api();
+
+  Json get(const std::string& path);
+  Json post(const std::string& path, const Json& body = nullptr);
+  Json put(const std::string& path, ByteView body);
+  void download(const std::string& path, const Opened& opened, const Chunk& chunk);
+  bool answers(); // Whether anybody is there.
+
+private:
+  struct Line;
+  std::unique_ptr<Line> line_;
+};
+
+// Escapes what a path segment may not hold.
+std::string segment(std::string_view text);
+
+} // namespace tessera::cli

@@ -1,0 +1,66 @@
+#include "node/cli/cli.hpp"
+
+#include "node/cli/failed.hpp"
+#include "node/cli/verbs.hpp"
+
+#include <algorithm>
+#include <exception>
+
+namespace tessera {
+
+namespace {
+
+using namespace cli;
+
+using Verb = void (*)(const Command&, Terminal&);
+
+const std::map<std::string, Verb> answered{
+    {"stop", cli::stop},     {"status", cli::status}, {"id", cli::id},
+    {"invite", cli::invite}, {"peers", cli::peers},   {"kernels", cli::kernels},
+    {"submit", cli::submit}, {"jobs", cli::jobs},     {"wait", cli::wait},
+    {"result", cli::result}, {"cancel", cli::cancel},
+};
+
+// What the person asked for, as far as that is known before parsing.
+Common guessed(int argc, char** argv) {
+  Common common;
+  common.json = std::find(argv, argv + argc, std::string_view{"--json"}) != argv + argc;
+  return common;
+}
+
+int perform(const Command& command, const StartNode& start) {
+  Terminal terminal{command.common};
+  try {
+    if (command.verb == "start")
+      return start(command.start);
+    if (command.verb.empty())
+      terminal.data(command.help);
+    else
+      answered.at(command.verb)(command, terminal);
+    terminal.finish();
+    return int(Exit::ok);
+  } catch (const Failed& failed) {
+    terminal.error(failed.error());
+    return int(failed.exit());
+  }
+}
+
+} // namespace
+
+int run_cli(int argc, char** argv, const StartNode& start) {
+  Common common = guessed(argc, argv);
+  try {
+    const auto command = parse(argc, argv);
+    common = command.common;
+    return perform(command, start);
+  } catch (const Failed& failed) {
+    Terminal{common}.error(failed.error());
+    return int(failed.exit());
+  } catch (const std::exception& e) {
+    Terminal{common}.error({"E399", "this command failed unexpectedly", e.what(),
+                            "try again; if it stays, tell the makers what you typed"});
+    return int(Exit::failed);
+  }
+}
+
+} // namespace tessera

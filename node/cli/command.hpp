@@ -1,0 +1,53 @@
+#pragma once
+
+#include "node/cli/cli.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+// What was typed, read and checked, before anything is done about it.
+namespace tessera::cli {
+
+enum class Colour { automatic, always, never };
+
+// Which node is meant, and how to talk to the person. On every verb.
+struct Common {
+  std::optional<std::string> data; // --data or TESSERA_DATA.
+  std::string api;                 // A node reached through a tunnel...
+  std::string token_file;          // ...and its token.
+  bool json = false;
+  Colour colour = Colour::automatic;
+
+  Paths paths() const { return Paths::of(data); }
+};
+
+struct Submission {
+  std::string kernel;
+  std::vector<std::pair<std::string, std::string>> params;
+  std::optional<std::uint64_t> items;
+  std::string leaf;   // Digits, "auto", or empty: the kernel's own.
+  std::string input;  // A file, "-", or empty.
+  std::string output; // A file, "-", or empty.
+  bool detach = false;
+};
+
+struct Command {
+  std::string verb; // Empty: `help` is all there is to say.
+  std::string help; // Or the version. Goes to stdout.
+  Common common;
+  StartOptions start;
+  Submission submission;
+  std::string subject;             // JOB, or the kernel's NAME; may be empty for kernels.
+  std::string output;              // Of `result` and `wait`.
+  std::optional<unsigned> timeout; // Of `wait`, in seconds.
+  bool mesh_wide = false;          // Of `jobs`.
+};
+
+extern const std::vector<std::string> verbs;
+
+// Throws Failed with E400, E401 (unknown verb), E430 or E431 (settings).
+Command parse(int argc, const char* const* argv);
+
+} // namespace tessera::cli

@@ -1,0 +1,200 @@
+#include "crypto/digest.hpp"
+#include "node/cli/failed.hpp"
+#include "node/cli/job_talk.hpp"
+#include "node/cli/output_file.hpp"
+#include "node/cli/verbs.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tessera::cli {
+
+namespace {
+
+constexpr std::size_t input_bytes_max = std::size_t{1} << 30; // As the API takes.
+constexpr std::size_t read_bytes = 1 << 20;
+
+Failed bad_input(const std::string& file, std::string why) {
+  return {Exit::usage,
+          {"E424", "cannot read the input " + file, std::move(why), "give another: --input FILE"}};
+}
+
+Failed large_input(const std::string& file) {
+  return {Exit::usage,
+          {"E425", "the input " + file + " is too large",
+           "at most " + bytes(input_bytes_max) + " are taken", "split it into several jobs"}};
+}
+
+struct InputFd {
+  int fd;
+  ~InputFd() {
+    if (fd > STDIN_FILENO)
+      close(fd);
+  }
+};
+
+Bytes read_input(const std::string& name) {
+  const InputFd in{name == "-" ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat info {};
+  if (in.fd < 0 || fstat(in.fd, &info) != 0)
+    throw bad_input(name, std::strerror(errno));
+  if (S_ISREG(info.st_mode) && std::uint64_t(info.st_size) > input_bytes_max)
+    throw large_input(name);
+  Bytes out;
+  for (std::size_t size = 0;;) {
+    out.resize(size + read_bytes);
+    const auto got = read(in.fd, out.data() + size, read_bytes);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      throw bad_input(name, std::strerror(errno));
+    size += std::size_t(got);
+    out.resize(size);
+    if (got == 0)
+      return out;
+    if (size > input_bytes_max)
+      throw large_input(name);
+  }
+}
+
+std::string upload(Api& api, const std::string& file) {
+  const auto input = read_input(file);
+  const auto hash = to_hex(blob_id(input));
+  api.put("/v1/blobs/" + hash, input);
+  return hash;
+}
+
+Json spec_of(const Submission& s, Api& api) {
+  Json spec{{"kernel", s.kernel}, {"params", Json::object()}};
+  for (const auto& [name, value] : s.params)
+    spec["params"][name] = value;
+  if (s.items)
+    spec["items"] = *s.items;
+  if (s.leaf == "auto")
+    spec["leaf"] = "auto";
+  else if (!s.leaf.empty())
+    spec["leaf"] = std::stoull(s.leaf);
+  if (!s.input.empty())
+    spec["input"] = upload(api, s.input);
+  return spec;
+}
+
+std::string microtasks_of(const Json& job) {
+  const auto count = number_at(job, "microtasks");
+  return count == 0 ? ""
+                    : "  " + std::to_string(count) + (count == 1 ? " microtask" : " microtasks");
+}
+
+// After the job's end: the result, the summary, the next command.
+void fetch(Api& api, Terminal& terminal, const Command& c, Json job, const std::string& output) {
+  const auto saved = save_result(api, job, output, c.common.json);
+  if (c.common.json) {
+    if (!saved.file.empty())
+      job["file"] = saved.file;
+    else
+      job["text"] = saved.text;
+    return terminal.json(job);
+  }
+  summarize(terminal, job, saved.file);
+  terminal.next("tessera jobs");
+}
+
+Json job_of(Api& api, const std::string& id) {
+  return api.get(job_path(id));
+}
+
+std::vector<std::string> row(const Json& job) {
+  return {short_job(text_at(job, "job")),
+          shown(text_at(job, "kernel")),
+          shown(text_at(job, "state")),
+          std::to_string(number_at(job, "done")) + "/" +
+              std::to_string(number_at(job, "microtasks")),
+          std::to_string(number_at(job, "rerun")),
+          std::to_string(number_at(job, "peers")),
+          seconds(number_at(job, "elapsed_ms"))};
+}
+
+} // namespace
+
+void submit(const Command& c, Terminal& terminal) {
+  check_writable(c.submission.output);
+  Api api{c.common};
+  const auto job = api.post("/v1/jobs", spec_of(c.submission, api));
+  const auto id = text_at(job, "job");
+  if (c.submission.detach && c.common.json)
+    return terminal.json(job);
+  terminal.note("job " + short_job(id) + microtasks_of(job));
+  if (c.submission.detach) {
+    terminal.data(shown(id));
+    return terminal.next("tessera wait " + short_job(id));
+  }
+  const DetachOnInterrupt on_interrupt{c.common, id};
+  const auto ended = watch(api, terminal, id, {});
+  check_done(ended);
+  fetch(api, terminal, c, ended, c.submission.output);
+}
+
+void jobs(const Command& c, Terminal& terminal) {
+  Api api{c.common};
+  const auto list =
+      api.get(c.mesh_wide ? "/v1/jobs?mesh=1" : "/v1/jobs").value("jobs", Json::array());
+  if (c.common.json) {
+    for (const auto& job : list)
+      terminal.json(job);
+    return;
+  }
+  if (list.empty()) {
+    terminal.note("no jobs yet");
+    return terminal.next("tessera submit mandelbrot -o m.png");
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"JOB", "KERNEL", "STATE", "DONE", "RE-RUN", "PEERS", "TIME"}};
+  for (const auto& job : list)
+    rows.push_back(row(job));
+  terminal.data(table(rows));
+  terminal.next("tessera result " + short_job(text_at(list.front(), "job")) + " -o FILE");
+}
+
+void wait(const Command& c, Terminal& terminal) {
+  Api api{c.common};
+  const auto timeout = c.timeout ? std::optional{std::chrono::seconds{*c.timeout}} : std::nullopt;
+  const auto id = text_at(job_of(api, c.subject), "job");
+  const auto job = watch(api, terminal, id, timeout);
+  if (c.common.json)
+    terminal.json(job);
+  check_done(job);
+  if (c.common.json)
+    return;
+  summarize(terminal, job, "");
+  terminal.next("tessera result " + short_job(id) + " -o FILE");
+}
+
+void result(const Command& c, Terminal& terminal) {
+  Api api{c.common};
+  const auto job = job_of(api, c.subject);
+  const auto saved = save_result(api, job, c.output, c.common.json);
+  const auto id = text_at(job, "job");
+  if (c.common.json) {
+    Json answer{{"job", id}, {"state", text_at(job, "state")}};
+    answer[saved.file.empty() ? "text" : "file"] = saved.file.empty() ? saved.text : saved.file;
+    return terminal.json(answer);
+  }
+  if (!saved.file.empty())
+    terminal.note(saved.file);
+}
+
+void cancel(const Command& c, Terminal& terminal) {
+  Api api{c.common};
+  const auto id = text_at(job_of(api, c.subject), "job");
+  const auto job = api.post(job_path(id) + "/cancel");
+  if (c.common.json)
+    return terminal.json(job);
+  const auto state = text_at(job, "state");
+  terminal.note("job " + short_job(id) + (state == "done" ? " was done already" : " is cancelled"));
+  terminal.next("tessera jobs");
+}
+
+} // namespace tessera::cli

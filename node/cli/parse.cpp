@@ -1,0 +1,268 @@
+#include "node/cli/command.hpp"
+#include "node/cli/failed.hpp"
+#include "node/cli/settings.hpp"
+#include "node/kernels/nearest.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace tessera::cli {
+
+const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
+                                     "jobs",  "submit", "wait",   "result", "cancel", "kernels"};
+
+namespace {
+
+// What CLI11 writes into. It keeps addresses, so this stays where it is while parsing.
+struct Typed {
+  Command command;
+  Settings settings;
+  std::vector<std::string> params;
+  std::string colour = "auto";
+  std::string data;
+  std::string items;
+};
+
+void add_common(CLI::App& verb, Typed& t) {
+  auto& c = t.command.common;
+  verb.add_option("--data", t.data, "Folder of the node that is meant")->type_name("DIR");
+  verb.add_option("--api", c.api, "URL of a node's API, reached through a tunnel")
+      ->type_name("URL");
+  verb.add_option("--token-file", c.token_file, "File that holds its token")->type_name("FILE");
+  verb.add_flag("--json", c.json, "Answer in JSON, lists one object a line");
+  verb.add_option("--color", t.colour, "auto, always or never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+}
+
+void add_setting(CLI::App& verb, Typed& t, const std::string& flag, const std::string& name,
+                 const std::string& type, const std::string& help) {
+  auto* option = verb.add_option(flag, t.settings[name], help)->type_name(type);
+  option->allow_extra_args(false);
+  if (name != "seed")
+    option->expected(1);
+}
+
+void add_start(CLI::App& verb, Typed& t) {
+  add_setting(verb, t, "--seed", "seed", "HOST:PORT", "A node of the mesh to join; repeatable");
+  add_setting(verb, t, "--listen", "listen", "HOST:PORT", "Where others reach this node");
+  add_setting(verb, t, "--join", "join", "INVITE", "Join the private mesh of this invite");
+  add_setting(verb, t, "--slots", "slots", "N", "Workers; 0 runs nothing (default: cores - 1)");
+  add_setting(verb, t, "--name", "name", "NAME", "What others see (default: the host's name)");
+  add_setting(verb, t, "--memory", "memory", "SIZE", "Memory of one worker (default: 1GiB)");
+  add_setting(verb, t, "--blob-quota", "blob_quota", "SIZE",
+              "Disk for inputs and results (default: 8GiB)");
+  add_setting(verb, t, "--api-port", "api_port", "PORT", "Of the local API (default: any)");
+  verb.add_flag_callback(
+      "--open", [&t] { t.settings["open"] = {"true"}; }, "Anybody may join the mesh");
+}
+
+void add_submit(CLI::App& verb, Typed& t) {
+  auto& s = t.command.submission;
+  verb.add_option("kernel", s.kernel, "What to run; see: tessera kernels")
+      ->required()
+      ->type_name("KERNEL");
+  verb.add_option("-p,--param", t.params, "A parameter; repeatable")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  verb.add_option("--items", t.items, "How many items, for kernels that ask")->type_name("N");
+  verb.add_option("--leaf", s.leaf, "Items of one microtask, or auto")->type_name("N|auto");
+  verb.add_option("--input", s.input, "File to work on; - is standard input")->type_name("FILE");
+  verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
+      ->type_name("FILE");
+  verb.add_flag("--detach", s.detach, "Do not wait for the result");
+}
+
+void add_job(CLI::App& verb, Typed& t) {
+  verb.add_option("job", t.command.subject, "Its id, or the first digits of it")
+      ->required()
+      ->type_name("JOB");
+}
+
+void add_output(CLI::App& verb, Typed& t) {
+  verb.add_option("-o,--output", t.command.output, "File for the result; - is standard output")
+      ->type_name("FILE");
+}
+
+void add_verbs(CLI::App& app, Typed& t) {
+  const auto add = [&](const char* name, const char* help) {
+    auto* verb = app.add_subcommand(name, help);
+    add_common(*verb, t);
+    return verb;
+  };
+  add_start(*add("start", "Run a node, here and now; Ctrl-C hands its work back"), t);
+  add("stop", "Stop the node, and wait until it is gone");
+  add("status", "The node in a few lines");
+  add("id", "This node's id");
+  add("invite", "The invite that lets another machine join");
+  add("peers", "The nodes of the mesh");
+  add_submit(*add("submit", "Run a job on the mesh"), t);
+  add("jobs", "Jobs of this node")
+      ->add_flag("--mesh", t.command.mesh_wide, "Those of other nodes, too");
+  auto* wait = add("wait", "Wait for a job's end");
+  add_job(*wait, t);
+  wait->add_option("--timeout", t.command.timeout, "Give up after so long")->type_name("SECONDS");
+  auto* result = add("result", "Fetch a job's result");
+  add_job(*result, t);
+  add_output(*result, t);
+  add_job(*add("cancel", "Stop a job"), t);
+  add("kernels", "What can be run")
+      ->add_option("name", t.command.subject, "One of them, in detail")
+      ->type_name("NAME");
+}
+
+std::vector<std::string> flags_of(const CLI::App& verb) {
+  std::vector<std::string> flags;
+  for (const auto* option : verb.get_options())
+    for (const auto& name : option->get_lnames())
+      flags.push_back("--" + name);
+  return flags;
+}
+
+// A mistyped verb; CLI11 would only say that the arguments were not expected.
+void check_verb(int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-')
+    return;
+  const std::string typed = argv[1];
+  if (std::find(verbs.begin(), verbs.end(), typed) != verbs.end())
+    return;
+  const auto near = nearest(typed, verbs);
+  throw Failed{Exit::usage,
+               {"E401", "there is no verb \"" + typed + "\"", "tessera --help lists them all",
+                near.empty() ? "run: tessera --help" : "did you mean: tessera " + near}};
+}
+
+std::string suggestion(const CLI::App& verb, int argc, const char* const* argv) {
+  const auto known = flags_of(verb);
+  for (int i = 2; i < argc; ++i) {
+    const std::string typed{
+        std::string_view{argv[i]}.substr(0, std::string_view{argv[i]}.find('='))};
+    if (!typed.starts_with("--") || std::find(known.begin(), known.end(), typed) != known.end())
+      continue;
+    if (const auto near = nearest(typed, known); !near.empty())
+      return "did you mean " + near + "?";
+  }
+  return "run: tessera " + verb.get_name() + (verb.get_name().empty() ? "--help" : " --help");
+}
+
+std::string one_line(std::string text) {
+  for (auto& c : text)
+    c = c == '\n' ? ' ' : c;
+  while (!text.empty() && text.back() == ' ')
+    text.pop_back();
+  return text;
+}
+
+const CLI::App& chosen(const CLI::App& app) {
+  const auto used = app.get_subcommands();
+  return used.empty() ? app : *used.front();
+}
+
+void split_params(Typed& t) {
+  for (const auto& param : t.params) {
+    const auto equals = param.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw usage("-p \"" + param + "\" is not NAME=VALUE", "a parameter has a name and a value",
+                  "for instance: -p size=1024");
+    t.command.submission.params.emplace_back(param.substr(0, equals), param.substr(equals + 1));
+  }
+}
+
+// CLI11 would take what is past 2^64 for 2^64 - 1.
+void take_items(Typed& t) {
+  if (t.items.empty())
+    return;
+  t.command.submission.items = parse_number(t.items);
+  if (!t.command.submission.items)
+    throw usage("--items cannot be \"" + t.items + "\"", "wanted is a whole number up to 2^63",
+                "for instance: --items 1000000");
+}
+
+void check_submission(const Command& c) {
+  const auto& s = c.submission;
+  const bool digits =
+      s.leaf.find_first_not_of("0123456789") == std::string::npos && s.leaf.size() < 20;
+  if (s.leaf != "auto" && !digits)
+    throw usage("--leaf cannot be \"" + s.leaf + "\"", "wanted is a whole number, or auto",
+                "leave it out to take the kernel's own");
+  if (s.detach && !s.output.empty())
+    throw usage("--detach and -o do not go together", "a detached submit waits for no result",
+                "fetch it later: tessera result JOB -o FILE");
+}
+
+void check_output(const Command& c) {
+  if (c.common.json && (c.output == "-" || c.submission.output == "-"))
+    throw usage("--json and -o - do not go together", "both want standard output",
+                "name a file: -o FILE");
+  if (!c.common.api.empty() && c.common.token_file.empty())
+    throw usage("--api needs --token-file", "a node answers to its own token only",
+                "copy the file named token from that node's folder");
+}
+
+void take_common(Typed& t) {
+  auto& c = t.command.common;
+  const auto or_env = [](std::string& value, const char* name) {
+    if (const char* set = std::getenv(name); value.empty() && set)
+      value = set;
+  };
+  or_env(t.data, "TESSERA_DATA");
+  or_env(c.api, "TESSERA_API");
+  or_env(c.token_file, "TESSERA_TOKEN_FILE");
+  if (!t.data.empty())
+    c.data = t.data;
+  c.colour = t.colour == "always"  ? Colour::always
+             : t.colour == "never" ? Colour::never
+                                   : Colour::automatic;
+}
+
+void take_start(Typed& t) {
+  std::erase_if(t.settings, [](const auto& setting) { return setting.second.empty(); });
+  fill(t.settings, settings_of_environment());
+  for (const auto& file : setting_files())
+    fill(t.settings, settings_of_file(file));
+  t.command.start = start_options(t.settings);
+  t.command.start.paths = t.command.common.paths();
+  t.command.start.json = t.command.common.json;
+}
+
+} // namespace
+
+Command parse(int argc, const char* const* argv) {
+  check_verb(argc, argv);
+  Typed t;
+  CLI::App app{"Tessera: a mesh of computers that share out work", "tessera"};
+  app.set_version_flag("--version", "tessera " TESSERA_VERSION);
+  app.require_subcommand(0, 1);
+  app.footer("A first job: tessera start, and in another terminal: tessera submit mandelbrot");
+  add_verbs(app, t);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    t.command.help = std::string{version.what()} + "\n";
+    return std::move(t.command);
+  } catch (const CLI::Success&) {
+    t.command.help = app.help();
+    return std::move(t.command);
+  } catch (const CLI::ParseError& e) {
+    throw usage(one_line(e.what()), "the command line could not be read",
+                suggestion(chosen(app), argc, argv));
+  }
+  if (app.get_subcommands().empty())
+    throw usage("nothing was asked for", "tessera is told what to do by a verb",
+                "run: tessera --help");
+  t.command.verb = chosen(app).get_name();
+  take_common(t);
+  split_params(t);
+  take_items(t);
+  check_submission(t.command);
+  check_output(t.command);
+  if (t.command.verb == "start")
+    take_start(t);
+  return std::move(t.command);
+}
+
+} // namespace tessera::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "node/cli/command.hpp"
+#include "node/cli/terminal.hpp"
+
+// What each verb does with a running node. Each throws Failed.
+namespace tessera::cli {
+
+void stop(const Command& command, Terminal& terminal);
+void status(const Command& command, Terminal& terminal);
+void id(const Command& command, Terminal& terminal);
+void invite(const Command& command, Terminal& terminal);
+void peers(const Command& command, Terminal& terminal);
+void kernels(const Command& command, Terminal& terminal);
+
+void submit(const Command& command, Terminal& terminal);
+void jobs(const Command& command, Terminal& terminal);
+void wait(const Command& command, Terminal& terminal);
+void result(const Command& command, Terminal& terminal);
+void cancel(const Command& command, Terminal& terminal);
+
+} // namespace tessera::cli

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "crypto/bytes.hpp"
+#include "crypto/result.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+// What a native kernel is. Its plan is made in the node, cheaply, from checked parameters; all that
+// touches input bytes or computes runs in a worker process, through a KernelRun.
+namespace tessera {
+
+using ParamValue = std::variant<std::int64_t, double, std::string>;
+using Params = std::map<std::string,
+                        ParamValue>; // Complete: every parameter of the schema, defaults filled in.
+
+struct ParamSpec {
+  std::string name;
+  ParamValue fallback; // Its type is the parameter's type.
+  std::string help;
+  double min = 0, max = 0;          // Inclusive; for numbers.
+  std::vector<std::string> choices; // For text; empty: any text.
+};
+
+struct KernelInfo {
+  std::string name;
+  std::uint32_t version = 1;
+  std::string help; // One line.
+  std::vector<ParamSpec> params;
+  bool wants_input = false; // Whether --input is needed; otherwise it is refused.
+  bool wants_items = true;  // Whether --items is needed; otherwise the parameters tell.
+  std::string
+      result; // What the result's bytes are: "image/png", "text/plain", "application/octet-stream".
+};
+
+// How the range is cut: a fixed function of (kernel, version, params, N).
+struct Plan {
+  std::uint64_t items = 0;      // 1 ... 2^63
+  std::uint64_t leaf_items = 1; // The kernel's own default.
+};
+
+// One job opened in one worker. Pure: run's bytes depend on (params, input, items, leaf) alone,
+// whatever came before. Errors are the job's: E7xx with what, why, what to do.
+class KernelRun {
+public:
+  virtual ~KernelRun() = default;
+  // Items [begin, end) are one leaf. Appends the leaf's partial to `out`.
+  virtual Status run(std::uint64_t begin, std::uint64_t end, Bytes& out) = 0;
+  // Appends merge(left, right) to `out`; left always covers the lower items.
+  virtual Status merge(ByteView left, ByteView right, Bytes& out) = 0;
+  // Appends the result to `out`. By default the root's partial is the result.
+  virtual Status finish(ByteView partial, Bytes& out);
+};
+
+class Kernel {
+public:
+  virtual ~Kernel() = default;
+  virtual const KernelInfo& info() const = 0;
+
+  // In the node, no input bytes read. `items` 0: not said. `input_head`: first bytes of the
+  // prepared input, for kernels whose item count it tells; at most 64 bytes. E421: bad items.
+  // Parameters were checked before.
+  virtual Result<Plan> plan(const Params& params, std::uint64_t items,
+                            ByteView input_head) const = 0;
+
+  // In a worker, once, at submission: turns the user's input into what leaves read (decodes a
+  // picture). By default as it is. E422: unreadable.
+  virtual Status prepare(const Params& params, ByteView input, Bytes& out) const;
+
+  // In a worker. `params` were checked; `input` outlives the run.
+  virtual Result<std::unique_ptr<KernelRun>> open(const Params& params, ByteView input,
+                                                  std::uint64_t items) const = 0;
+};
+
+// All native kernels of this build, by name.
+const std::vector<const Kernel*>& kernels();
+const Kernel* find_kernel(const std::string& name); // Null: not here.
+std::string
+nearest_kernel(const std::string& name); // For "did you mean"; empty where nothing is near.
+
+// Given texts, as -p k=v says them. E420: unknown name (with the nearest), wrong type, out of
+// range.
+Result<Params> check_params(const KernelInfo& info,
+                            const std::map<std::string, std::string>& given);
+
+// The canonical bytes that a job's spec carries (sorted JSON), and back. E420 when they do not fit
+// the schema.
+Bytes encode_params(const Params& params);
+Result<Params> decode_params(const KernelInfo& info, ByteView bytes);
+
+} // namespace tessera

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "crypto/bytes.hpp"
+#include "crypto/result.hpp"
+#include "node/kernels/tiling.hpp"
+
+#include <optional>
+
+// Pictures: read from PNG and JPEG files into raw pixels, and written as PNG from tiles. Reading is
+// wary: the files are strangers'.
+namespace tessera {
+
+inline constexpr std::uint64_t picture_pixels_max = 1 << 27; // A guess: 384 MiB as RGB.
+inline constexpr std::uint32_t picture_side_max = 1 << 20;   // Row pointers stay small.
+inline constexpr std::size_t picture_head_bytes = 16;
+
+// The raw form starts with {u32 width, u32 height, u32 channels, u32 0}, little-endian; rows of
+// 8-bit gray (1 channel) or RGB (3) follow, top first.
+struct PictureHead {
+  std::uint32_t width = 0, height = 0, channels = 0;
+
+  std::uint64_t bytes() const { return std::uint64_t(width) * height * channels; }
+};
+
+void put_head(Bytes& out, const PictureHead& head);
+std::optional<PictureHead> get_head(ByteView raw); // Nothing: no raw picture starts like this.
+
+// Appends the raw form of a PNG or JPEG file. 16-bit samples are scaled to 8, palettes expanded;
+// what is transparent is laid on white. E422: unreadable, cut off, or too large; `out` is then
+// unspecified.
+Status read_picture(ByteView file, Bytes& out);
+
+// Appends a PNG of the tiles' bytes (a whole root partial; its size is the caller's to check).
+Status write_png(const Tiling& tiling, std::uint32_t channels, ByteView tiles, Bytes& out);
+
+} // namespace tessera

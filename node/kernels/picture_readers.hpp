@@ -1,0 +1,15 @@
+#pragma once
+
+#include "node/kernels/picture.hpp"
+
+// The two readers behind read_picture, and what both refuse.
+namespace tessera {
+
+Status read_png(ByteView file, Bytes& out);
+Status read_jpeg(ByteView file, Bytes& out);
+
+Error unreadable_picture(const std::string& why); // E422
+Status check_sides(std::uint64_t width,
+                   std::uint64_t height); // E422, before anything is allocated.
+
+} // namespace tessera

@@ -1,0 +1,38 @@
+#include "node/kernels/native.hpp"
+#include "node/kernels/nearest.hpp"
+
+namespace tessera {
+
+Status KernelRun::finish(ByteView partial, Bytes& out) {
+  put(out, partial);
+  return Nothing{};
+}
+
+Status Kernel::prepare(const Params&, ByteView input, Bytes& out) const {
+  put(out, input);
+  return Nothing{};
+}
+
+const std::vector<const Kernel*>& kernels() {
+  static const std::vector<const Kernel*> all{
+      &filter_kernel(), &mandelbrot_kernel(), &shape_kernel(),
+      &sleep_kernel(),  &spin_kernel(),       &sumsq_kernel(),
+  };
+  return all;
+}
+
+const Kernel* find_kernel(const std::string& name) {
+  for (const auto* kernel : kernels())
+    if (kernel->info().name == name)
+      return kernel;
+  return nullptr;
+}
+
+std::string nearest_kernel(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto* kernel : kernels())
+    names.push_back(kernel->info().name);
+  return nearest(name, names);
+}
+
+} // namespace tessera

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "actors/messages_actor.hpp"
+#include "node/http/server.hpp"
+#include "node/store/journal.hpp"
+#include "node/worker/worker.hpp"
+
+// What the node's own actors ask of store and slots, beyond what jobs do.
+namespace tessera {
+
+using FdPtr = std::shared_ptr<Fd>;
+using PayloadPtr = std::shared_ptr<Payload>;
+
+struct FilesAsk { // To store; answered by FilesAnswer, in the same order.
+  std::vector<BlobId> blobs;
+};
+struct FilesAnswer {
+  std::vector<FdPtr> files; // Empty when one is missing: see why.
+  Error why;
+};
+struct KeepBlob { // To store; answered by Kept.
+  BlobId id;      // As the worker says, or the API's caller.
+  PayloadPtr bytes;
+  bool check = false; // Whether the id must be proven first (E113).
+};
+struct AcceptJob { // To store; answered by Kept once it is in the journal.
+  SpecPtr spec;
+};
+struct Kept {
+  bool ok = false;
+  Error why;
+};
+struct RootsAsk {}; // To store; answered by Roots.
+struct Roots {
+  struct Root {
+    JobStatus status;
+    std::vector<BlockResult> frontier;
+  };
+  std::vector<Root> roots;
+};
+struct PrepareFor { // To a slot; answered by Prepared.
+  std::string kernel;
+  Bytes params;
+  BlobId input;
+};
+struct Prepared {
+  BlobId input;
+  std::uint64_t size = 0;
+  Bytes head; // Its first bytes, at most 64.
+  Error why;  // With a code: refused.
+};
+struct HttpCall { // From the server to api.
+  std::shared_ptr<HttpRequest> request;
+  HttpRespond respond;
+};
+struct SavePeers { // To store.
+  std::vector<PeerAddress> peers;
+};
+
+} // namespace tessera
+
+CAF_BEGIN_TYPE_ID_BLOCK(tessera_node, caf::id_block::tessera::end)
+CAF_ADD_TYPE_ID(tessera_node, (tessera::FilesAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::FilesAnswer))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::KeepBlob))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::AcceptJob))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Kept))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::RootsAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Roots))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PrepareFor))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Prepared))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::HttpCall))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
+CAF_END_TYPE_ID_BLOCK(tessera_node)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::KeepBlob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::AcceptJob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Kept)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RootsAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Roots)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PrepareFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Prepared)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::HttpCall)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "actors/shell_actor.hpp"
+#include "node/messages_actor.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+
+#include <caf/response_promise.hpp>
+
+#include <deque>
+#include <map>
+
+// The shell of one worker process: hands it work, carries its answers, replaces it when it dies.
+namespace tessera {
+
+struct SlotSetup {
+  std::uint32_t number = 0;
+  Zygote* zygote = nullptr; // Outlives the slot.
+  asio::io_context* io = nullptr;
+  WorkerLimits limits;
+};
+
+struct SlotShell {
+  static inline const char* name = "slot";
+  SlotSetup setup;
+  WiringPtr wiring;
+  WorkerProcess worker;
+  std::shared_ptr<asio::posix::stream_descriptor> watch;
+
+  // One call in the worker's care: a job's work, or a preparation for the api.
+  struct Call {
+    JobId job;
+    caf::actor owner; // Null: its job was dropped.
+    WorkId id = 0;
+    caf::response_promise prepared;
+  };
+  std::uint64_t next_call = 1;
+  std::map<std::uint64_t, Call> calls; // In the order they were sent.
+  std::deque<WorkerRequest> outbox;    // What the socket did not take yet.
+
+  struct Opened {
+    std::uint64_t number;
+    std::uint64_t used; // The call that used it last.
+  };
+  std::map<JobId, Opened> opened;
+  std::uint64_t next_job = 1;
+};
+
+caf::behavior slot_actor(caf::stateful_actor<SlotShell>* self, SlotSetup setup, WiringPtr wiring);
+
+} // namespace tessera

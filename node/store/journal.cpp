@@ -1,0 +1,285 @@
+#include "node/store/journal.hpp"
+
+#include <cstring>
+#include <sqlite3.h>
+
+namespace tessera {
+namespace {
+
+constexpr int schema_version = 1;
+
+constexpr const char* schema = R"sql(
+  create table if not exists self (key text primary key, value integer not null);
+  create table if not exists jobs (
+    id blob primary key, envelope blob not null, state integer not null, ended_ms integer not null default 0,
+    code text not null default '', what text not null default '', why text not null default '',
+    fix text not null default '', result blob, result_size integer not null default 0, summary blob);
+  create table if not exists done (
+    job blob not null, level integer not null, idx integer not null, digest blob not null,
+    size integer not null, bytes blob, primary key (job, level, idx)) without rowid;
+  create table if not exists peers (id blob, host text, port integer);
+)sql";
+
+// One prepared statement, bound and stepped in order.
+class Statement {
+public:
+  Statement(sqlite3* db, const char* sql) : db_(db) {
+    code_ = sqlite3_prepare_v2(db, sql, -1, &it_, nullptr);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement() { sqlite3_finalize(it_); }
+
+  Statement& operator<<(std::int64_t n) { return kept(sqlite3_bind_int64(it_, ++bound_, n)); }
+  Statement& operator<<(std::uint64_t n) { return *this << std::int64_t(n); }
+  Statement& operator<<(std::string_view text) {
+    return kept(sqlite3_bind_text(it_, ++bound_, text.data(), int(text.size()), SQLITE_TRANSIENT));
+  }
+  Statement& operator<<(ByteView bytes) {
+    const auto* data = bytes.empty() ? reinterpret_cast<const std::uint8_t*>("") : bytes.data();
+    return kept(sqlite3_bind_blob(it_, ++bound_, data, int(bytes.size()), SQLITE_TRANSIENT));
+  }
+  Statement& operator<<(const Digest& digest) { return *this << digest.view(); }
+
+  bool row() {
+    if (code_ == SQLITE_OK || code_ == SQLITE_ROW)
+      code_ = sqlite3_step(it_);
+    column_ = 0;
+    return code_ == SQLITE_ROW;
+  }
+  bool done() {
+    while (row())
+      ;
+    return code_ == SQLITE_DONE;
+  }
+  void again() {
+    sqlite3_reset(it_);
+    bound_ = 0;
+    code_ = SQLITE_OK;
+  }
+
+  std::int64_t integer() { return sqlite3_column_int64(it_, column_++); }
+  std::string text() {
+    const auto bytes = blob();
+    return std::string(text_of(bytes));
+  }
+  Bytes blob() {
+    const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(it_, column_));
+    const auto size = std::size_t(sqlite3_column_bytes(it_, column_++));
+    return data ? Bytes{data, data + size} : Bytes{};
+  }
+  template<class Key>
+  Key fixed() {
+    Key key{};
+    const auto bytes = blob();
+    auto& to = array_of(key);
+    if (bytes.size() == to.size())
+      std::copy(bytes.begin(), bytes.end(), to.begin());
+    return key;
+  }
+
+private:
+  static auto& array_of(Digest& d) { return d.bytes; }
+  static auto& array_of(NodeId& n) { return n.key; }
+  Statement& kept(int code) {
+    if (code_ == SQLITE_OK)
+      code_ = code;
+    return *this;
+  }
+
+  sqlite3* db_;
+  sqlite3_stmt* it_ = nullptr;
+  int code_ = SQLITE_OK;
+  int bound_ = 0, column_ = 0;
+};
+
+bool run(sqlite3* db, const char* sql) {
+  return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+}
+
+Error fault(sqlite3* db, const std::string& file) {
+  const auto code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+    return {"E121", "another node runs on " + file, "its journal is locked",
+            "stop that node (tessera stop), or give this one its own --data DIR"};
+  if (code == SQLITE_FULL)
+    return {"E111", "cannot write the journal " + file, "the disk is full",
+            "free some space, or point --data at another disk"};
+  return {"E120", "cannot use the journal " + file, db ? sqlite3_errmsg(db) : "out of memory",
+          "check its owner and mode; a damaged journal can be moved away, jobs in it are lost"};
+}
+
+} // namespace
+
+struct Journal::Database {
+  std::string file;
+  sqlite3* db = nullptr;
+
+  ~Database() { sqlite3_close(db); }
+  Error fault() const { return tessera::fault(db, file); }
+};
+
+Journal::Journal(std::unique_ptr<Database> db) : db_(std::move(db)) {}
+Journal::Journal(Journal&&) noexcept = default;
+Journal& Journal::operator=(Journal&&) noexcept = default;
+Journal::~Journal() = default;
+
+Result<Journal> Journal::open(const std::filesystem::path& file) {
+  auto db = std::make_unique<Database>();
+  db->file = file.string();
+  std::error_code failed;
+  std::filesystem::create_directories(file.parent_path(), failed);
+  const auto flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
+  if (sqlite3_open_v2(file.c_str(), &db->db, flags, nullptr) != SQLITE_OK)
+    return db->fault();
+  // Exclusive: the lock is the one guard against two nodes on one folder. Full: a commit is on the
+  // disk.
+  if (!run(db->db,
+           "pragma locking_mode=exclusive; pragma journal_mode=wal; pragma synchronous=full;"
+           "begin exclusive; commit;") ||
+      !run(db->db, schema))
+    return db->fault();
+  Statement version{db->db, "insert into self values ('schema', ?) on conflict do nothing"};
+  if (!(version << std::int64_t{schema_version}).done())
+    return db->fault();
+  return Journal{std::move(db)};
+}
+
+Result<std::uint64_t> Journal::next_boot() {
+  Statement next{db_->db, "insert into self values ('boot', 1) on conflict (key) do update "
+                          "set value = value + 1 returning value"};
+  if (!next.row())
+    return db_->fault();
+  const auto boot = std::uint64_t(next.integer());
+  if (!next.done())
+    return db_->fault();
+  return boot;
+}
+
+Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
+  Statement add{db_->db,
+                "insert into jobs (id, envelope, state) values (?, ?, ?) on conflict do nothing"};
+  if (!(add << id << ByteView{envelope} << std::int64_t(JobState::running)).done())
+    return db_->fault();
+  return Nothing{};
+}
+
+Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done) {
+  if (!run(db_->db, "begin"))
+    return db_->fault();
+  Statement inside{db_->db,
+                   "delete from done where job = ? and level < ? and (idx >> (? - level)) = ?"};
+  Statement add{db_->db, "insert or replace into done values (?, ?, ?, ?, ?, ?)"};
+  for (const auto& [block, partial] : done) {
+    inside.again();
+    add.again();
+    inside << id << std::int64_t{block.level} << std::int64_t{block.level} << block.index;
+    add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
+        << ByteView{partial.bytes};
+    if (!inside.done() || !add.done()) {
+      const auto why = db_->fault();
+      run(db_->db, "rollback");
+      return why;
+    }
+  }
+  if (!run(db_->db, "commit")) {
+    const auto why = db_->fault();
+    run(db_->db, "rollback");
+    return why;
+  }
+  return Nothing{};
+}
+
+Status Journal::job_ended(const JournaledJob& job) {
+  Statement end{db_->db,
+                "update jobs set state = ?, ended_ms = ?, code = ?, what = ?, why = ?, fix = ?,"
+                " result = ?, result_size = ?, summary = ? where id = ?"};
+  end << std::int64_t(job.state) << job.ended_ms << job.error.code << job.error.what
+      << job.error.why << job.error.fix << job.result << job.result_size << ByteView{job.summary}
+      << job.id;
+  Statement clear{db_->db, "delete from done where job = ?"};
+  if (!end.done() || !(clear << job.id).done())
+    return db_->fault();
+  return Nothing{};
+}
+
+Status Journal::forget(const JobId& id) {
+  for (const auto* sql : {"delete from done where job = ?", "delete from jobs where id = ?"}) {
+    Statement gone{db_->db, sql};
+    if (!(gone << id).done())
+      return db_->fault();
+  }
+  return Nothing{};
+}
+
+Result<std::vector<JournaledJob>> Journal::jobs() {
+  std::vector<JournaledJob> all;
+  Statement jobs{db_->db,
+                 "select id, envelope, state, ended_ms, code, what, why, fix, result, result_size,"
+                 " summary from jobs order by rowid"};
+  while (jobs.row()) {
+    JournaledJob job;
+    job.id = jobs.fixed<Digest>();
+    job.envelope = jobs.blob();
+    job.state = JobState(jobs.integer());
+    job.ended_ms = jobs.integer();
+    job.error = {jobs.text(), jobs.text(), jobs.text(), jobs.text()};
+    job.result = jobs.fixed<Digest>();
+    job.result_size = std::uint64_t(jobs.integer());
+    job.summary = jobs.blob();
+    all.push_back(std::move(job));
+  }
+  if (!jobs.done())
+    return db_->fault();
+  for (auto& job : all) {
+    Statement done{db_->db, "select level, idx, digest, size, bytes from done where job = ?"};
+    done << job.id;
+    while (done.row()) {
+      BlockResult result;
+      result.block.level = std::uint8_t(done.integer());
+      result.block.index = std::uint64_t(done.integer());
+      result.partial.digest = done.fixed<Digest>();
+      result.partial.size = std::uint64_t(done.integer());
+      result.partial.bytes = done.blob();
+      job.done.push_back(std::move(result));
+    }
+    if (!done.done())
+      return db_->fault();
+  }
+  return all;
+}
+
+Status Journal::save_peers(const std::vector<PeerAddress>& peers) {
+  if (!run(db_->db, "begin; delete from peers"))
+    return db_->fault();
+  Statement add{db_->db, "insert into peers values (?, ?, ?)"};
+  bool kept = true;
+  for (const auto& peer : peers)
+    for (const auto& address : peer.addresses) {
+      add.again();
+      add << peer.id.view() << address.host << std::int64_t{address.port};
+      kept = kept && add.done();
+    }
+  if (kept && run(db_->db, "commit"))
+    return Nothing{};
+  const auto why = db_->fault();
+  run(db_->db, "rollback");
+  return why;
+}
+
+Result<std::vector<PeerAddress>> Journal::peers() {
+  std::vector<PeerAddress> all;
+  Statement peers{db_->db, "select id, host, port from peers order by rowid"};
+  while (peers.row()) {
+    const auto id = peers.fixed<NodeId>();
+    if (all.empty() || all.back().id != id)
+      all.push_back({id, {}});
+    auto host = peers.text();
+    all.back().addresses.push_back({std::move(host), std::uint16_t(peers.integer())});
+  }
+  if (!peers.done())
+    return db_->fault();
+  return all;
+}
+
+} // namespace tessera

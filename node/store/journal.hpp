@@ -1,0 +1,55 @@
+#pragma once
+
+#include "crypto/result.hpp"
+#include "net/message.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+// What must outlive the process: the boot counter, the jobs rooted here with what of them is done,
+// and peers worth remembering. SQLite in WAL mode; what a call has returned from is on the disk.
+namespace tessera {
+
+// A rooted job as the journal knows it.
+struct JournaledJob {
+  JobId id;
+  Bytes envelope; // The signed spec, as the codec writes it.
+  JobState state = JobState::running;
+  std::int64_t ended_ms = 0; // Unix time; 0 while it runs.
+  std::vector<BlockResult> done;
+  Error error;
+  BlobId result;
+  std::uint64_t result_size = 0;
+  Bytes summary; // What the node wants to tell about it afterwards; opaque here.
+};
+
+class Journal {
+public:
+  // E120: cannot be opened or is damaged. E121: another node runs on this folder (it is locked).
+  static Result<Journal> open(const std::filesystem::path& file);
+  Journal(Journal&&) noexcept;
+  Journal& operator=(Journal&&) noexcept;
+  ~Journal();
+
+  Result<std::uint64_t> next_boot(); // 1, 2, 3...: one higher at each call, for ever.
+
+  // All of these: E111 when the disk is full, E120 else. Nothing is half-written.
+  Status job_accepted(const JobId& id, const Bytes& envelope);
+  Status blocks_done(const JobId& id,
+                     const std::vector<BlockResult>& done); // Each replaces what it contains.
+  Status job_ended(const JournaledJob& job); // state, ended_ms, error, result, summary.
+  Status forget(const JobId& id);
+  Result<std::vector<JournaledJob>> jobs();
+
+  Status save_peers(const std::vector<PeerAddress>& peers);
+  Result<std::vector<PeerAddress>> peers();
+
+private:
+  struct Database;
+  explicit Journal(std::unique_ptr<Database> db);
+  std::unique_ptr<Database> db_;
+};
+
+} // namespace tessera

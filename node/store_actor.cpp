@@ -1,0 +1,245 @@
+#include "node/store_actor.hpp"
+
+#include <caf/actor_cast.hpp>
+
+namespace tessera {
+namespace {
+
+using Self = caf::stateful_actor<StoreShell>*;
+
+constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
+constexpr std::size_t pulls_max = 1024;
+
+void to_peer(Self self, const NodeId& peer, Message message) {
+  tell(self->state.wiring->mesh, ToPeer{peer, std::make_shared<const Message>(std::move(message))});
+}
+
+template<class News>
+void tell_all(const std::vector<caf::actor>& whom, const News& news) {
+  for (const auto& who : whom)
+    tell(who, news);
+}
+
+void arm_pulls(Self self) {
+  auto& s = self->state;
+  std::optional<Time> due;
+  for (const auto& [id, p] : s.pulls)
+    if (const auto at = p.pull.next_wake(); at && (!due || *at < *due))
+      due = at;
+  if (!due || (s.armed && *s.armed <= *due))
+    return;
+  s.armed = due;
+  self->delayed_send(self, std::max(Duration::zero(), *due - now(self)), wake_atom_v);
+}
+
+void perform(Self self, const BlobId& id, PullEffects effects) {
+  auto& s = self->state;
+  for (auto& effect : effects) {
+    if (auto* ask = std::get_if<AskHolder>(&effect)) {
+      to_peer(self, ask->holder, ask->ask);
+      continue;
+    }
+    auto over = s.pulls.extract(id);
+    const auto& wanted_by = over.mapped().wanted_by;
+    const auto* pulled = std::get_if<Pulled>(&effect);
+    if (pulled && s.blobs->put_named(id, pulled->bytes))
+      tell_all(wanted_by, BlobHere{id});
+    else
+      tell_all(wanted_by, BlobGone{id});
+  }
+  arm_pulls(self);
+}
+
+void pull_for(Self self, const PullFor& want, caf::actor who) {
+  auto& s = self->state;
+  if (s.blobs->has(want.blob)) {
+    tell(who, BlobHere{want.blob});
+    return;
+  }
+  if (const auto known = s.pulls.find(want.blob); known != s.pulls.end()) {
+    known->second.wanted_by.push_back(std::move(who));
+    perform(self, want.blob, known->second.pull.add_holder(want.holder));
+    return;
+  }
+  if (s.pulls.size() >= pulls_max) {
+    tell(who, BlobGone{want.blob});
+    return;
+  }
+  auto& pulling =
+      s.pulls
+          .emplace(want.blob, StoreShell::Pulling{{{}, want.blob, {want.holder}}, {std::move(who)}})
+          .first->second;
+  perform(self, want.blob, pulling.pull.start(now(self)));
+}
+
+void serve(Self self, const NodeId& from, const BlobAsk& ask) {
+  const auto until = ask.first_chunk + std::min(ask.chunks, chunks_at_once_max);
+  for (auto i = ask.first_chunk; i < until; ++i) {
+    auto chunk = self->state.blobs->chunk(ask.blob, i);
+    if (!chunk) {
+      to_peer(self, from, BlobMissing{ask.blob});
+      return;
+    }
+    to_peer(self, from,
+            BlobChunk{ask.blob, chunk->size, i, std::move(chunk->bytes), std::move(chunk->proof)});
+  }
+}
+
+void from_peer(Self self, const FromPeer& letter) {
+  auto& pulls = self->state.pulls;
+  if (const auto* ask = std::get_if<BlobAsk>(letter.message.get())) {
+    serve(self, letter.from, *ask);
+  } else if (const auto* chunk = std::get_if<BlobChunk>(letter.message.get())) {
+    if (const auto p = pulls.find(chunk->blob); p != pulls.end())
+      perform(self, chunk->blob, p->second.pull.received(letter.from, *chunk, now(self)));
+  } else if (const auto* missing = std::get_if<BlobMissing>(letter.message.get())) {
+    if (const auto p = pulls.find(missing->blob); p != pulls.end())
+      perform(self, missing->blob, p->second.pull.missing(letter.from, now(self)));
+  }
+}
+
+// Each pull by itself: one that ends is gone from the table.
+template<class Step>
+void each_pull(Self self, Step step) {
+  std::vector<BlobId> ids;
+  for (const auto& [id, p] : self->state.pulls)
+    ids.push_back(id);
+  for (const auto& id : ids)
+    perform(self, id, step(self->state.pulls.at(id).pull));
+}
+
+FilesAnswer files(Self self, const FilesAsk& ask) {
+  FilesAnswer answer;
+  for (const auto& blob : ask.blobs) {
+    auto file = self->state.blobs->file(blob);
+    if (!file)
+      return {{}, file.error()};
+    answer.files.push_back(std::make_shared<Fd>(std::move(*file)));
+  }
+  return answer;
+}
+
+Kept kept(const Status& status) {
+  return status ? Kept{true, {}} : Kept{false, status.error()};
+}
+
+Kept keep(Self self, const KeepBlob& blob) {
+  auto contents = Contents::of(std::move(*blob.bytes));
+  if (!contents)
+    return {false, contents.error()};
+  if (blob.check && blob_id(contents->bytes()) != blob.id)
+    return {false,
+            {"E113", "these bytes are not blob " + to_hex(blob.id).substr(0, 16),
+             "their hash is another", "send them again, or name them by their own hash"}};
+  return kept(self->state.blobs->put_named(blob.id, contents->bytes()));
+}
+
+Kept accept(Self self, const AcceptJob& job) {
+  for (const auto& input : job.spec->spec.inputs)
+    self->state.blobs->pin(input.blob);
+  return kept(
+      self->state.journal->job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal)));
+}
+
+// A full disk is waited out: the job's blocks stay in its own care until they are journaled.
+void journal(Self self, const JournalFor& what, const caf::actor& who) {
+  auto& s = self->state;
+  for (const auto& [block, partial] : what.blocks.done)
+    if (partial.size > partial_inline_bytes_max)
+      s.blobs->pin(partial.digest);
+  if (s.journal->blocks_done(what.job, what.blocks.done))
+    tell(who, Journaled{what.blocks.sequence});
+  else
+    self->delayed_anon_send(caf::actor_cast<caf::actor>(self), std::chrono::seconds(5), what, who);
+}
+
+// Done with, as the journal keeps it: its blocks go, its result stays.
+Kept ended(Self self, const JobStatus& status) {
+  JournaledJob job;
+  job.id = status.spec->id;
+  job.state = status.state;
+  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+  job.ended_ms = std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count();
+  job.error = status.error;
+  job.result = status.result;
+  job.result_size = status.result_size;
+  if (status.state == JobState::done)
+    self->state.blobs->pin(status.result);
+  return kept(self->state.journal->job_ended(job));
+}
+
+// Done blocks count only while their bytes are here.
+std::vector<BlockResult> held(Self self, std::vector<BlockResult> done) {
+  std::erase_if(done, [&](const BlockResult& r) {
+    return r.partial.size > partial_inline_bytes_max &&
+           !self->state.blobs->intact(r.partial.digest);
+  });
+  return done;
+}
+
+Roots roots(Self self) {
+  Roots answer;
+  auto jobs = self->state.journal->jobs();
+  if (!jobs)
+    throw std::runtime_error(to_text(jobs.error()));
+  for (auto& job : *jobs) {
+    const auto seal = self->state.codec->envelope(job.envelope);
+    const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;
+    if (!spec)
+      continue; // Of another mesh, before this folder was moved.
+    JobStatus status;
+    status.spec = spec;
+    status.state = job.state;
+    status.error = job.error;
+    status.result = job.result;
+    status.result_size = job.result_size;
+    answer.roots.push_back({std::move(status), held(self, std::move(job.done))});
+  }
+  return answer;
+}
+
+} // namespace
+
+caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
+  auto& s = self->state;
+  auto opened = Journal::open(setup.journal);
+  if (!opened)
+    throw std::runtime_error(to_text(opened.error()));
+  auto blobs = Blobs::open(setup.blobs, setup.quota_bytes);
+  if (!blobs)
+    throw std::runtime_error(to_text(blobs.error()));
+  s.journal.emplace(std::move(*opened));
+  s.blobs.emplace(std::move(*blobs));
+  s.codec = std::move(setup.codec);
+  s.wiring = std::move(wiring);
+  return {
+      [=](const PullFor& want) {
+        pull_for(self, want, caf::actor_cast<caf::actor>(self->current_sender()));
+      },
+      [=](const FromPeer& letter) { from_peer(self, letter); },
+      [=](const FilesAsk& ask) { return files(self, ask); },
+      [=](const KeepBlob& blob) { return keep(self, blob); },
+      [=](const AcceptJob& job) { return accept(self, job); },
+      [=](const JournalFor& what) {
+        journal(self, what, caf::actor_cast<caf::actor>(self->current_sender()));
+      },
+      [=](const JournalFor& what, const caf::actor& who) { journal(self, what, who); },
+      [=](const JournalEnd& end) { return ended(self, end.status); },
+      [=](RootsAsk) { return roots(self); },
+      [=](const PinBlob& pin) {
+        pin.keep ? self->state.blobs->pin(pin.blob) : self->state.blobs->unpin(pin.blob);
+      },
+      [=](const SavePeers& save) { return kept(self->state.journal->save_peers(save.peers)); },
+      [=](const PeerNews& news) {
+        if (news.kind != PeerNews::Kind::up)
+          each_pull(self, [&](Pull& pull) { return pull.missing(news.peer, now(self)); });
+      },
+      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](wake_atom) {
+        self->state.armed.reset();
+        each_pull(self, [&](Pull& pull) { return pull.wake(now(self)); });
+      },
+  };
+}
+
+} // namespace tessera

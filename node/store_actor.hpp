@@ -1,0 +1,39 @@
+#pragma once
+
+#include "actors/shell_actor.hpp"
+#include "net/wire/codec.hpp"
+#include "node/messages_actor.hpp"
+#include "node/store/blobs.hpp"
+#include "node/store/pull.hpp"
+
+#include <map>
+#include <set>
+
+// The shell of journal, blobs and pulls: the one actor that does blocking I/O. Spawn it detached.
+namespace tessera {
+
+struct StoreSetup {
+  std::filesystem::path journal, blobs;
+  std::uint64_t quota_bytes = 0;
+  std::shared_ptr<const Codec> codec;
+};
+
+struct StoreShell {
+  static inline const char* name = "store";
+  std::optional<Journal> journal;
+  std::optional<Blobs> blobs;
+  std::shared_ptr<const Codec> codec;
+  WiringPtr wiring;
+  struct Pulling {
+    Pull pull;
+    std::vector<caf::actor> wanted_by;
+  };
+  std::map<BlobId, Pulling> pulls;
+  std::optional<Time> armed;
+};
+
+// Throws when journal or blobs cannot be opened: the node is told, and refuses new work.
+caf::behavior store_actor(caf::stateful_actor<StoreShell>* self, StoreSetup setup,
+                          WiringPtr wiring);
+
+} // namespace tessera

@@ -1,0 +1,637 @@
+#include "cli_rig.hpp"
+
+#include "crypto/digest.hpp"
+#include "crypto/identity.hpp"
+#include "node/kernels/nearest.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <future>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+using namespace tessera;
+using nlohmann::json;
+
+namespace {
+
+const std::string job_id = "7f3a01" + std::string(58, '0');
+const std::string job_call = "/v1/jobs/" + job_id;
+
+json job_in(const std::string& state) {
+  return {
+      {"schema", 1},
+      {"job", job_id},
+      {"kernel", "sumsq@1"},
+      {"state", state},
+      {"microtasks", 40},
+      {"done", state == "done" ? 40 : 10},
+      {"rerun", 3},
+      {"items", 100},
+      {"leaf", 3},
+      {"elapsed_ms", 6300},
+      {"peers", 2},
+      {"root", "AAAA-BBBB"},
+      {"submitter", "AAAA-BBBB"},
+      {"error", nullptr},
+      {"result", nullptr},
+      {"shares",
+       {{{"node", "AAAA-BBBB"}, {"name", "desk"}, {"microtasks", 30}, {"steals", 0}, {"merges", 9}},
+        {{"node", "CCCC-DDDD"},
+         {"name", "attic"},
+         {"microtasks", 10},
+         {"steals", 4},
+         {"merges", 5}}}}};
+}
+
+// A node that runs one job at once and has this result.
+void script_job(ScriptedNode& node, const std::string& type, const std::string& bytes) {
+  node.on("POST /v1/jobs", job_in("queued"), 201);
+  node.on("GET " + job_call, job_in("done"));
+  node.on("GET /v1/jobs/7f3a", job_in("done"));
+  node.on_bytes("GET " + job_call + "/result", type, bytes);
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream in{text};
+  for (std::string line; std::getline(in, line);)
+    out.push_back(line);
+  return out;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Three lines, the second and third indented under the first.
+void check_error(const Said& said, const std::string& code, int exit) {
+  INFO(said.err);
+  CHECK(said.exit == exit);
+  CHECK(said.code() == code);
+  const auto all = lines(said.err);
+  REQUIRE(all.size() == 3);
+  for (int i = 1; i < 3; ++i) {
+    CHECK(all[i].starts_with("     "));
+    CHECK(all[i].size() > 5);
+  }
+}
+
+StartOptions started(std::vector<std::string> words) {
+  StartOptions got;
+  words.insert(words.begin(), "start");
+  const auto said = tessera_says(words, [&](const StartOptions& options) {
+    got = options;
+    return 42;
+  });
+  INFO(said.err);
+  REQUIRE(said.exit == 42);
+  return got;
+}
+
+} // namespace
+
+TEST_CASE("help and version are data, and fine") {
+  const CleanEnvironment clean;
+  CHECK(tessera_says({"--version"}).out == "tessera " TESSERA_VERSION "\n");
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--help"}, {"submit", "--help"}, {"start", "-h"}}) {
+    const auto said = tessera_says(words);
+    CHECK(said.exit == 0);
+    CHECK(said.err == "");
+    CHECK(has(said.out, words[0] == "--help" ? "kernels" : "--json"));
+  }
+}
+
+TEST_CASE("whatever is typed wrongly exits 2, with three lines and a way on") {
+  const CleanEnvironment clean;
+  const auto wrong = [](std::vector<std::string> words, const char* code, const char* part) {
+    INFO((words.empty() ? "" : words.back()));
+    const auto said = tessera_says(words);
+    check_error(said, code, 2);
+    INFO(said.err);
+    CHECK(has(said.err, part));
+    CHECK(said.out == "");
+  };
+  wrong({}, "E400", "--help");
+  wrong({"sumbit", "sumsq"}, "E401", "tessera submit");
+  wrong({"stauts"}, "E401", "tessera status");
+  wrong({"frobnicate"}, "E401", "--help");
+  wrong({"start", "--slot", "2"}, "E400", "--slots");
+  wrong({"start", "--slots", "many"}, "E400", "slots");
+  wrong({"start", "--slots", "-1"}, "E400", "slots");
+  wrong({"start", "--seed", "10.0.0.5:99999"}, "E400", "HOST:PORT");
+  wrong({"start", "--seed", "10.0.0.5:0"}, "E400", "HOST:PORT");
+  wrong({"start", "--seed", ":7700"}, "E400", "HOST:PORT");
+  wrong({"start", "--memory", "lots"}, "E400", "size");
+  wrong({"start", "--join", "mess1"}, "E400", "tess1");
+  wrong({"start", "--open", "--join", "tess1abc"}, "E400", "leave out");
+  wrong({"start", "--name", "a\nb"}, "E400", "control");
+  wrong({"submit"}, "E400", "submit --help");
+  wrong({"submit", "sumsq", "-p", "size"}, "E400", "NAME=VALUE");
+  wrong({"submit", "sumsq", "-p", "=1"}, "E400", "NAME=VALUE");
+  wrong({"submit", "sumsq", "--items", "18446744073709551616"}, "E400", "items");
+  wrong({"submit", "sumsq", "--items", "x"}, "E400", "items");
+  wrong({"submit", "sumsq", "--leaf", "big"}, "E400", "auto");
+  wrong({"submit", "sumsq", "--detach", "-o", "f"}, "E400", "result JOB");
+  wrong({"submit", "sumsq", "more"}, "E400", "submit --help");
+  wrong({"status", "--color", "pink"}, "E400", "status --help");
+  wrong({"status", "--api", "http://127.0.0.1:1"}, "E400", "--token-file");
+}
+
+TEST_CASE("with --json a usage error is an object on stderr") {
+  const CleanEnvironment clean;
+  const auto said = tessera_says({"submit", "sumsq", "--json", "-o", "-"});
+  CHECK(said.exit == 2);
+  CHECK(said.out == "");
+  CHECK(json::parse(said.err)["error"]["code"] == "E400");
+}
+
+TEST_CASE("a mistyped verb is met with the nearest one") {
+  const CleanEnvironment clean;
+  const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
+                                       "jobs",  "submit", "wait",   "result", "cancel", "kernels"};
+  for (const auto& verb : verbs)
+    for (std::size_t cut = 0; cut < verb.size(); ++cut) {
+      auto typed = verb;
+      typed.erase(cut, 1);
+      const auto near = nearest(typed, verbs);
+      const auto said = tessera_says({typed});
+      CHECK(said.exit == 2);
+      INFO(typed << ": " << said.err);
+      CHECK((near.empty() || has(said.err, "did you mean: tessera " + near + "\n")));
+    }
+}
+
+TEST_CASE("start hands over what was typed, or sound defaults") {
+  const CleanEnvironment clean;
+  const auto bare = started({});
+  CHECK(bare.listen == Address{"0.0.0.0", default_port});
+  CHECK(!bare.listen_given);
+  CHECK(!bare.open);
+  CHECK(!bare.slots);
+  CHECK(bare.name != "");
+  CHECK(bare.memory_bytes == std::uint64_t{1} << 30);
+  CHECK(bare.paths.key == clean.home.path / ".local/share/tessera/identity.key");
+
+  const auto full =
+      started({"--seed",   "10.0.0.5:7701", "--seed", "attic",        "--seed", "[::1]:7702",
+               "--listen", ":7800",         "--open", "--slots",      "0",      "--name",
+               "desk",     "--memory",      "512M",   "--blob-quota", "2GiB",   "--api-port",
+               "9000",     "--data",        "d",      "--json"});
+  CHECK(full.seeds ==
+        std::vector<Address>{{"10.0.0.5", 7701}, {"attic", default_port}, {"::1", 7702}});
+  CHECK(full.listen == Address{"0.0.0.0", 7800});
+  CHECK(full.listen_given);
+  CHECK(full.open);
+  CHECK(full.slots == 0u);
+  CHECK(full.name == "desk");
+  CHECK(full.memory_bytes == std::uint64_t{512} << 20);
+  CHECK(full.blob_quota_bytes == std::uint64_t{2} << 30);
+  CHECK(full.api_port == 9000);
+  CHECK(full.json);
+  CHECK(full.paths.key == fs::absolute("d/identity.key"));
+  CHECK(started({"--join", "tess1abc"}).invite == "tess1abc");
+}
+
+TEST_CASE("flags stand above the environment, and that above the user's file") {
+  const CleanEnvironment clean;
+  clean.home.put(".config/tessera/tessera.toml",
+                 "name = \"file\"\nslots = 1\nmemory = \"64M\"\nseed = [\"a:1\", \"b:2\"]\n");
+  setenv("TESSERA_SLOTS", "2", 1);
+  setenv("TESSERA_NAME", "environment", 1);
+  const auto options = started({"--name", "flag"});
+  CHECK(options.name == "flag");
+  CHECK(options.slots == 2u);
+  CHECK(options.memory_bytes == std::uint64_t{64} << 20);
+  CHECK(options.seeds == std::vector<Address>{{"a", 1}, {"b", 2}});
+  setenv("TESSERA_SEED", "c:3,d:4", 1);
+  CHECK(started({}).seeds == std::vector<Address>{{"c", 3}, {"d", 4}});
+  setenv("TESSERA_DATA", "e", 1);
+  CHECK(started({}).paths.token == fs::absolute("e/token"));
+}
+
+TEST_CASE("a settings file that cannot be meant is refused") {
+  const CleanEnvironment clean;
+  const auto wrong = [&](const char* text, const char* code, const char* part) {
+    clean.home.put(".config/tessera/tessera.toml", text);
+    const auto said = tessera_says({"start"});
+    check_error(said, code, 2);
+    INFO(said.err);
+    CHECK(has(said.err, part));
+  };
+  wrong("slotz = 2\n", "E430", "did you mean slots?");
+  wrong("blob-quota = 2\n", "E430", "did you mean blob_quota?");
+  wrong("[slots]\n", "E431", "slots");
+  wrong("slots = [1, 2]\n", "E431", "one value");
+  wrong("slots = \n", "E431", "line 1");
+  wrong("slots = -2\n", "E400", "slots");
+}
+
+TEST_CASE("a node's things go where XDG says, and relative values are ignored") {
+  const CleanEnvironment clean;
+  setenv("XDG_STATE_HOME", "/s", 1);
+  setenv("XDG_RUNTIME_DIR", "relative", 1);
+  const auto paths = Paths::of({});
+  CHECK(paths.journal == "/s/tessera/journal.db");
+  CHECK(paths.token == "/s/tessera/run/tessera/token");
+  CHECK(paths.blobs == clean.home.path / ".cache/tessera/blobs");
+  const auto one = Paths::of("/d");
+  CHECK(one.key == "/d/identity.key");
+  CHECK(one.api == "/d/api");
+}
+
+TEST_CASE("no node is E301 and exit 3, whichever way it is absent") {
+  const CleanEnvironment clean;
+  const Folder folder;
+  const std::vector<std::string> words{"status", "--data", folder.path.string()};
+  check_error(tessera_says(words), "E301", 3);
+  folder.put("token", "t");
+  folder.put("api", "http://127.0.0.1:1\n"); // Nobody listens there.
+  check_error(tessera_says(words), "E301", 3);
+  auto with_json = words;
+  with_json.push_back("--json");
+  const auto said = tessera_says(with_json);
+  CHECK(said.exit == 3);
+  CHECK(said.out == "");
+  CHECK(json::parse(said.err)["error"]["code"] == "E301");
+  folder.put("api", "ftp://x\n");
+  check_error(tessera_says(words), "E400", 2);
+}
+
+TEST_CASE("a refusal keeps its code and words, and each kind has its exit code") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  const auto refused = [&](int status, const char* code, int exit) {
+    node.on("GET /v1/status", status, Error{code, "what", "why", "fix"});
+    const auto said = node.says({"status"});
+    check_error(said, code, exit);
+    CHECK(said.err == std::string{code} + " what\n     why\n     fix\n");
+  };
+  refused(404, "E410", 4);
+  refused(409, "E410", 4);
+  refused(403, "E510", 5);
+  refused(422, "E420", 2);
+  refused(404, "E423", 2);
+  refused(422, "E601", 8);
+  refused(409, "E412", 7);
+  refused(503, "E305", 3);
+  refused(500, "E306", 1);
+  node.on_bytes("GET /v1/status", "text/plain", "not json");
+  check_error(node.says({"status"}), "E307", 1);
+  node.folder.put("token", "wrong\n");
+  check_error(node.says({"status"}), "E505", 5);
+}
+
+TEST_CASE("a tunnel's URL and token do instead of a folder") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  node.on("GET /v1/status", {{"id", "AAAA-BBBB"}});
+  auto url = node.folder.get("api");
+  url.pop_back();
+  const auto said =
+      tessera_says({"id", "--api", url, "--token-file", (node.folder.path / "token").string()});
+  CHECK(said.out == "AAAA-BBBB\n");
+  check_error(tessera_says({"id", "--api", url, "--token-file", "/nowhere"}), "E504", 5);
+}
+
+TEST_CASE("submit sends what was typed, waits, and prints a text result as data") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "338350");
+  std::atomic<int> asked = 0;
+  node.on("GET " + job_call, [&](const HttpRequest& request) {
+    CHECK(request.query.contains("wait"));
+    return json_reply(200, job_in(asked++ < 2 ? "running" : "done").dump());
+  });
+  const auto said =
+      node.says({"submit", "sumsq", "-p", "a=1", "-p", "b=x=y", "--items", "100", "--leaf", "3"});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  CHECK(said.out == "338350\n");
+  CHECK(json::parse(node.body("POST /v1/jobs")) == json{{"kernel", "sumsq"},
+                                                        {"params", {{"a", "1"}, {"b", "x=y"}}},
+                                                        {"items", 100},
+                                                        {"leaf", 3}});
+  CHECK(has(said.err, "job 7f3a01  40 microtasks\n"));
+  CHECK(has(said.err, "done 6.3 s  40 microtasks  3 re-run\n"));
+  CHECK(has(said.err, "AAAA  desk   75 %   30          0       9\n"));
+  CHECK(has(said.err, "CCCC  attic  25 %   10          4       5\n"));
+  CHECK(has(said.err, " next  tessera jobs --data " + node.folder.path.string() + "\n"));
+  CHECK(!has(said.err, "\x1b"));
+}
+
+TEST_CASE("an input is uploaded under its hash before the job names it") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1\n");
+  const std::string input("some\0bytes", 10);
+  node.folder.put("in", input);
+  const auto hash = to_hex(blob_id(view(input)));
+  node.on("PUT /v1/blobs/" + hash, json{{"blob", hash}, {"size", 10}}, 201);
+  const auto said = node.says(
+      {"submit", "filter", "--leaf", "auto", "--input", (node.folder.path / "in").string()});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  CHECK(node.body("PUT /v1/blobs/" + hash) == input);
+  const auto spec = json::parse(node.body("POST /v1/jobs"));
+  CHECK(spec["input"] == hash);
+  CHECK(spec["leaf"] == "auto");
+  CHECK(!spec.contains("items"));
+  check_error(node.says({"submit", "filter", "--input", "/no/such"}), "E424", 2);
+  check_error(node.says({"submit", "filter", "--input", "/"}), "E424", 2);
+}
+
+TEST_CASE("a picture goes to the file that is named, or to one named after the job") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  std::string picture(300'000, 'p');
+  picture[7] = '\0';
+  script_job(node, "image/png", picture);
+  const auto file = (node.folder.path / "m.png").string();
+  const auto said = node.says({"submit", "mandelbrot", "-o", file});
+  CHECK(said.exit == 0);
+  CHECK(said.out == "");
+  CHECK(has(said.err, file));
+  CHECK(node.folder.get("m.png") == picture);
+  CHECK(node.folder.files() == 3); // api, token, m.png: no temporary one.
+
+  CHECK(node.says({"result", "7f3a", "-o", "-"}).out == picture);
+
+  const auto here = fs::current_path();
+  const Folder elsewhere;
+  fs::current_path(elsewhere.path);
+  const auto unnamed = node.says({"submit", "mandelbrot"});
+  fs::current_path(here);
+  CHECK(has(unnamed.err, "./sumsq-7f3a01.png"));
+  CHECK(elsewhere.get("sumsq-7f3a01.png") == picture);
+}
+
+TEST_CASE("a result that cannot be written is a clear error and leaves nothing") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "image/png", std::string(1 << 20, 'p'));
+  check_error(node.says({"submit", "m", "-o", "/no/such/folder/m.png"}), "E440", 1);
+  check_error(node.says({"submit", "m", "-o", node.folder.path.string()}), "E440", 1);
+  CHECK(node.calls().empty()); // Told before any work was done.
+
+  const auto full = node.says({"result", "7f3a", "-o", "/dev/full"});
+  check_error(full, "E440", 1);
+  CHECK(has(full.err, "No space left"));
+  node.folder.put("m.png", "old");
+  node.on("GET " + job_call + "/result", 409, Error{"E412", "it runs", "why", "fix"});
+  check_error(node.says({"result", "7f3a", "-o", (node.folder.path / "m.png").string()}), "E412",
+              7);
+  CHECK(node.folder.get("m.png") == "old");
+  CHECK(node.folder.files() == 3);
+}
+
+TEST_CASE("a file that grows past the limit of files leaves the old one as it was") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "image/png", std::string(1 << 20, 'p'));
+  node.folder.put("m.png", "old");
+  std::fflush(nullptr);
+  const auto child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1 << 16, 1 << 16};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const auto said = node.says({"result", "7f3a", "-o", (node.folder.path / "m.png").string()});
+    _exit(said.exit == 1 && said.code() == "E440" ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(node.folder.get("m.png") == "old");
+  CHECK(node.folder.files() == 3);
+}
+
+TEST_CASE("a job that fails, is cancelled, or that nobody can run says so by its exit code") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1");
+  const auto ends = [&](const char* state, const json& error, const char* code, int exit) {
+    auto job = job_in(state);
+    job["error"] = error;
+    node.on("GET " + job_call, job);
+    check_error(node.says({"wait", "7f3a"}), code, exit);
+    const auto said = node.says({"submit", "sumsq"});
+    CHECK(said.exit == exit);
+    CHECK(said.out == "");
+    CHECK(has(said.err, code));
+  };
+  const auto error = [](const char* code) {
+    return json{{"code", code}, {"what", "w"}, {"why", "y"}, {"fix", "f"}};
+  };
+  ends("failed", error("E502"), "E502", 1);
+  ends("failed", error("E422"), "E422", 2);
+  ends("failed", error("E601"), "E601", 8);
+  ends("failed", nullptr, "E600", 1);
+  ends("cancelled", nullptr, "E602", 1);
+}
+
+TEST_CASE("wait gives up after its time, and says how to go on") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1");
+  node.on("GET " + job_call, job_in("running"));
+  const auto said = node.says({"wait", "7f3a", "--timeout", "0"});
+  check_error(said, "E413", 7);
+  CHECK(has(said.err, "tessera wait 7f3a01"));
+}
+
+TEST_CASE("a detached submit says the id, and nothing else, on stdout") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1");
+  const auto said = node.says({"submit", "sumsq", "--detach"});
+  CHECK(said.exit == 0);
+  CHECK(said.out == job_id + "\n");
+  CHECK(has(said.err, " next  tessera wait --data " + node.folder.path.string() + " 7f3a01\n"));
+  CHECK(node.calls() == std::vector<std::string>{"POST /v1/jobs"});
+  const auto told = json::parse(node.says({"submit", "sumsq", "--detach", "--json"}).out);
+  CHECK(told["job"] == job_id);
+  CHECK(told["schema"] == 1);
+  CHECK(told["state"] == "queued");
+}
+
+TEST_CASE("Ctrl-C detaches, says that the job goes on, and leaves no file") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1");
+  std::promise<void> waiting;
+  std::atomic<bool> told = false;
+  node.on("GET " + job_call, [&](const HttpRequest&) {
+    if (!told.exchange(true))
+      waiting.set_value();
+    return json_reply(200, job_in("running").dump());
+  });
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  std::fflush(nullptr);
+  const auto child = fork();
+  if (child == 0) {
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    std::string folder = node.folder.path.string(), file = folder + "/out";
+    std::vector<std::string> words{"tessera", "submit", "sumsq", "--data", folder, "-o", file};
+    std::vector<char*> argv;
+    for (auto& word : words)
+      argv.push_back(word.data());
+    _exit(run_cli(int(argv.size()), argv.data(), {}));
+  }
+  close(pipe_ends[1]);
+  waiting.get_future().wait();
+  kill(child, SIGINT);
+  std::string said;
+  char text[256];
+  for (ssize_t n; (n = read(pipe_ends[0], text, sizeof text)) > 0;)
+    said.append(text, std::size_t(n));
+  close(pipe_ends[0]);
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+  INFO(said);
+  CHECK(has(said, "detached; job 7f3a01 goes on\n"));
+  CHECK(has(said, "tessera wait --data " + node.folder.path.string() + " 7f3a01\n"));
+  CHECK(node.folder.files() == 2);
+}
+
+TEST_CASE("with --json each verb says one object, and lists an object a line") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "338350");
+  node.on("GET /v1/status", {{"id", "AAAA"}, {"pid", 0}});
+  node.on("GET /v1/invite", {{"invite", "tess1x"}});
+  node.on("GET /v1/jobs", {{"jobs", {job_in("done"), job_in("running")}}});
+  node.on("GET /v1/peers", {{"peers", {{{"id", "AAAA"}, {"self", true}}, {{"id", "BBBB"}}}}});
+  node.on("GET /v1/kernels", {{"kernels", {{{"name", "sumsq"}}, {{"name", "spin"}}}}});
+  node.on("POST " + job_call + "/cancel", job_in("cancelled"), 202);
+  const auto count = [&](std::vector<std::string> words) {
+    words.push_back("--json");
+    const auto said = node.says(words);
+    INFO(words[0] << " " << said.err);
+    CHECK(said.exit == 0);
+    const auto all = lines(said.out);
+    for (const auto& line : all)
+      CHECK(json::parse(line)["schema"] == 1);
+    return all.size();
+  };
+  CHECK(count({"status"}) == 1);
+  CHECK(count({"invite"}) == 1);
+  CHECK(count({"jobs"}) == 2);
+  CHECK(count({"peers"}) == 2);
+  CHECK(count({"kernels"}) == 2);
+  CHECK(count({"kernels", "spin"}) == 1);
+  CHECK(count({"submit", "sumsq"}) == 1);
+  CHECK(count({"wait", "7f3a"}) == 1);
+  CHECK(count({"result", "7f3a"}) == 1);
+  CHECK(count({"cancel", "7f3a"}) == 1);
+  CHECK(json::parse(node.says({"submit", "sumsq", "--json"}).out)["text"] == "338350");
+}
+
+TEST_CASE("people get tables, and names from others lose their control characters") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  node.on("GET /v1/peers", {{"peers",
+                             {{{"id", "AAAA-BBBB"},
+                               {"self", true},
+                               {"name", "desk"},
+                               {"via", "-"},
+                               {"rtt_ms", nullptr},
+                               {"slots", 2},
+                               {"running", 1},
+                               {"version", "0.1.0"},
+                               {"state", "ok"}},
+                              {{"id", "CCCC-DDDD"},
+                               {"self", false},
+                               {"name", "a\x1b[31m\n"},
+                               {"via", "direct"},
+                               {"rtt_ms", 3.14},
+                               {"slots", 4},
+                               {"running", 4},
+                               {"version", "0.1.0"},
+                               {"state", "ok"}}}}});
+  const auto said = node.says({"peers"});
+  CHECK(said.out == "PEER       NAME     VIA     RTT     SLOTS  VERSION  STATE\n"
+                    "AAAA (me)  desk     -       -       1/2    0.1.0    ok\n"
+                    "CCCC       a?[31m?  direct  3.1 ms  4/4    0.1.0    ok\n");
+  node.on("GET /v1/kernels", {{"kernels",
+                               {{{"name", "mandelbrot"},
+                                 {"help", "a picture"},
+                                 {"wants_input", false},
+                                 {"wants_items", false},
+                                 {"params",
+                                  {{{"name", "size"},
+                                    {"type", "integer"},
+                                    {"default", "1024"},
+                                    {"min", 1},
+                                    {"max", 16384},
+                                    {"choices", json::array()},
+                                    {"help", "side"}}}}}}}});
+  const auto kernel = node.says({"kernels", "mandelbrot"});
+  CHECK(has(kernel.out, "size       1024     integer 1 to 16384  side\n"));
+  const auto unknown = node.says({"kernels", "mandelbort"});
+  check_error(unknown, "E423", 2);
+  CHECK(has(unknown.err, "did you mean mandelbrot?"));
+}
+
+TEST_CASE("an id is read from the key file, and none is made") {
+  const CleanEnvironment clean;
+  const Folder folder;
+  fs::permissions(folder.path, fs::perms::owner_all);
+  const std::vector<std::string> words{"id", "--data", folder.path.string()};
+  check_error(tessera_says(words), "E102", 4);
+  CHECK(folder.files() == 0);
+  const auto identity = Identity::load_or_create(folder.path / "identity.key");
+  REQUIRE(identity.ok());
+  CHECK(tessera_says(words).out == to_text(identity->id()) + "\n");
+}
+
+TEST_CASE("stop returns when the node's process is gone") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  int life[2];
+  REQUIRE(pipe(life) == 0);
+  const auto child = fork();
+  if (child == 0) {
+    close(life[1]);
+    char none;
+    _exit(int(read(life[0], &none, 1))); // Lives until the node lets go of its end.
+  }
+  node.on("GET /v1/status", {{"pid", child}});
+  node.on("POST /v1/stop", [&](const HttpRequest&) {
+    close(life[1]);
+    node.close();
+    return json_reply(202, "{}");
+  });
+  const auto said = node.says({"stop"});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  int status = -1;
+  CHECK(waitpid(child, &status, WNOHANG) == child);
+  close(life[0]);
+  check_error(node.says({"status"}), "E301", 3);
+}
+
+TEST_CASE("colour is asked for, forbidden, or left to the terminal, in that order") {
+  const CleanEnvironment clean;
+  const Folder folder;
+  const auto coloured = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"status", "--data", folder.path.string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return has(tessera_says(words).err, "\x1b[31mE301\x1b[0m");
+  };
+  CHECK(!coloured({})); // Not a terminal.
+  CHECK(coloured({"--color", "always"}));
+  setenv("CLICOLOR_FORCE", "1", 1);
+  CHECK(coloured({}));
+  setenv("NO_COLOR", "1", 1);
+  CHECK(!coloured({}));
+  CHECK(coloured({"--color", "always"}));
+  unsetenv("NO_COLOR");
+  CHECK(!coloured({"--color", "never"}));
+}

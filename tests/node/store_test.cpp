@@ -1,0 +1,182 @@
+#include "node/store/blobs.hpp"
+#include "node/store/journal.hpp"
+#include "node/store/pull.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <stdlib.h>
+
+using namespace tessera;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path;
+  Folder() {
+    char name[] = "/tmp/tessera-store-XXXXXX";
+    path = mkdtemp(name);
+  }
+  ~Folder() { fs::remove_all(path); }
+};
+
+Bytes some(std::size_t size, std::uint8_t first) {
+  Bytes bytes(size);
+  for (std::size_t i = 0; i != size; ++i)
+    bytes[i] = std::uint8_t(first + i * 7 + i / 251);
+  return bytes;
+}
+
+BlockResult result(std::uint8_t level, std::uint64_t index, std::uint8_t value) {
+  const Bytes bytes{value};
+  return {{level, index}, {blob_id(bytes), 1, bytes}};
+}
+
+NodeId node(std::uint8_t n) {
+  NodeId id;
+  id.key[0] = n;
+  return id;
+}
+
+// What `pull` gets from an honest holder, or from one that changes a byte of every chunk.
+PullEffects answer(Pull& pull, const AskHolder& ask, ByteView blob, bool lies) {
+  const BlobTree tree{blob};
+  PullEffects news;
+  for (auto i = ask.ask.first_chunk; i < ask.ask.first_chunk + ask.ask.chunks; ++i) {
+    const auto at = i * blob_chunk_bytes;
+    auto part = to_bytes(blob.subspan(at, std::min(blob_chunk_bytes, blob.size() - at)));
+    if (lies)
+      part[0] ^= 1;
+    for (auto& e :
+         pull.received(ask.holder, {tree.id(), blob.size(), i, part, tree.proof(i)}, Time{}))
+      news.push_back(std::move(e));
+  }
+  return news;
+}
+
+} // namespace
+
+TEST_CASE("a blob comes back as it was put, whole and by proven chunks, after a restart too") {
+  Folder folder;
+  const auto bytes = some(200'000, 3);
+  const auto id = blob_id(bytes);
+  {
+    auto blobs = Blobs::open(folder.path, 1'000'000);
+    REQUIRE(blobs);
+    REQUIRE(*blobs->put(bytes) == id);
+  }
+  auto blobs = Blobs::open(folder.path, 1'000'000);
+  REQUIRE(blobs->has(id));
+  CHECK(to_bytes(blobs->bytes(id)->bytes()) == bytes);
+  for (std::uint64_t i = 0; i < chunk_count(bytes.size()); ++i) {
+    const auto chunk = blobs->chunk(id, i);
+    REQUIRE(chunk);
+    CHECK(chunk_proves(id, chunk->size, i, chunk->bytes, chunk->proof));
+  }
+  CHECK_FALSE(blobs->chunk(id, chunk_count(bytes.size())));
+  CHECK(blobs->file(digest_of(view("another"))).error().code == "E112");
+}
+
+TEST_CASE("over the quota the blob used longest ago goes, and a pinned one never") {
+  Folder folder;
+  auto blobs = Blobs::open(folder.path, 2'500);
+  const auto a = *blobs->put(some(1'000, 1)), b = *blobs->put(some(1'000, 2));
+  blobs->pin(a);
+  REQUIRE(blobs->file(b));
+  const auto c = *blobs->put(some(1'000, 3));
+  CHECK(blobs->has(a));
+  CHECK_FALSE(blobs->has(b));
+  blobs->pin(c);
+  CHECK(blobs->put(some(1'000, 4)).error().code == "E111");
+  blobs->unpin(a);
+  CHECK(blobs->put(some(1'000, 4)));
+  CHECK_FALSE(blobs->has(a));
+  CHECK(blobs->bytes_used() == 2'000);
+}
+
+TEST_CASE("a blob that the disk changed is not given out, and is gone") {
+  Folder folder;
+  auto blobs = Blobs::open(folder.path, 1'000'000);
+  const auto id = *blobs->put(some(70'000, 1));
+  std::fstream{folder.path / to_hex(id), std::ios::in | std::ios::out}.put('!');
+  CHECK_FALSE(blobs->chunk(id, 0));
+  CHECK_FALSE(blobs->has(id));
+}
+
+TEST_CASE("the journal counts boots for ever and refuses a second node") {
+  Folder folder;
+  const auto file = folder.path / "journal.db";
+  for (std::uint64_t boot = 1; boot < 4; ++boot) {
+    auto journal = Journal::open(file);
+    REQUIRE(journal);
+    CHECK(*journal->next_boot() == boot);
+    CHECK(Journal::open(file).error().code == "E121");
+  }
+}
+
+TEST_CASE("the journal keeps a job's done blocks, each replacing what it contains") {
+  Folder folder;
+  const auto id = digest_of(view("job"));
+  {
+    auto journal = Journal::open(folder.path / "journal.db");
+    REQUIRE(journal->job_accepted(id, {1, 2, 3}));
+    REQUIRE(journal->blocks_done(id, {result(0, 4, 1), result(1, 0, 2), result(1, 1, 3)}));
+    REQUIRE(journal->blocks_done(id, {result(2, 0, 4)}));
+  }
+  auto journal = Journal::open(folder.path / "journal.db");
+  auto jobs = journal->jobs();
+  REQUIRE(jobs->size() == 1);
+  auto& job = jobs->front();
+  CHECK(job.envelope == Bytes{1, 2, 3});
+  CHECK(job.done == std::vector{result(0, 4, 1), result(2, 0, 4)});
+  job.state = JobState::failed;
+  job.error = {"E700", "what", "why", "fix"};
+  REQUIRE(journal->job_ended(job));
+  const auto ended = journal->jobs()->front();
+  CHECK(ended.state == JobState::failed);
+  CHECK(ended.error == job.error);
+  CHECK(ended.done.empty());
+  REQUIRE(journal->forget(id));
+  CHECK(journal->jobs()->empty());
+}
+
+TEST_CASE("a file that is no journal is named, not overwritten") {
+  Folder folder;
+  std::ofstream{folder.path / "journal.db"} << std::string(5'000, 'x');
+  CHECK(Journal::open(folder.path / "journal.db").error().code == "E120");
+  CHECK(fs::file_size(folder.path / "journal.db") == 5'000);
+}
+
+TEST_CASE("a pull goes on with the next holder when one lies, is silent or has nothing") {
+  const auto blob = some(70 * blob_chunk_bytes + 5, 9);
+  Pull pull{{}, blob_id(blob), {node(1), node(2), node(3), node(4)}};
+  auto effects = pull.start(Time{});
+  effects = answer(pull, std::get<AskHolder>(effects.at(0)), blob, true);
+  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(2));
+  CHECK(pull.wake(*pull.next_wake() - 1ns).empty());
+  effects = pull.wake(*pull.next_wake());
+  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(3));
+  effects = pull.missing(node(3), Time{});
+  std::size_t asks = 0;
+  while (!effects.empty() && std::holds_alternative<AskHolder>(effects.front())) {
+    const auto ask = std::get<AskHolder>(effects.front());
+    CHECK(ask.holder == node(4));
+    effects.erase(effects.begin());
+    for (auto& e : answer(pull, ask, blob, false))
+      effects.push_back(std::move(e));
+    REQUIRE(++asks < 20);
+  }
+  REQUIRE(effects.size() == 1);
+  CHECK(std::get<Pulled>(effects.front()).bytes == blob);
+  CHECK_FALSE(pull.next_wake());
+}
+
+TEST_CASE("a pull that nobody can answer ends") {
+  Pull pull{{}, digest_of(view("x")), {node(1)}};
+  pull.start(Time{});
+  const auto effects = pull.missing(node(1), Time{});
+  REQUIRE(effects.size() == 1);
+  CHECK(std::holds_alternative<NotPulled>(effects.front()));
+}
