@@ -106,7 +106,8 @@ struct Met {
   LogPtr log;
 };
 
-// A node that listens, and keeps what it accepts.
+// A node that listens, and keeps what it accepts. Its io thread may outlive it, and go on
+// accepting.
 class Host {
 public:
   explicit Host(Io& io, SessionLimits limits = {}, const std::string& address = "127.0.0.1")
@@ -114,39 +115,45 @@ public:
             listen(
                 io.context, address, 0,
                 [](NoiseRole role, std::optional<NodeId>) { return handshake_of(role, 1, false); },
-                limits, [this](std::shared_ptr<Link> link) { return meet(link); })
+                limits,
+                [guests = guests_](std::shared_ptr<Link> link) { return guests->meet(link); })
                 .value()) {}
 
   std::uint16_t port() const { return listener_->port(); }
   void close() { listener_->close(); }
 
-  // What the next link says and does, besides being logged.
-  std::function<void(Link&, const SessionNews&)> also;
+  // What links do with their news, besides logging them. To be set before anybody calls.
+  void also(std::function<void(Link&, const SessionNews&)> act) { guests_->also = std::move(act); }
 
   Met wait(std::size_t index) {
-    std::unique_lock lock{mutex_};
-    REQUIRE(changed_.wait_for(lock, patience, [&] { return met_.size() > index; }));
-    return met_[index];
+    std::unique_lock lock{guests_->mutex};
+    REQUIRE(guests_->changed.wait_for(lock, patience, [&] { return guests_->met.size() > index; }));
+    return guests_->met[index];
   }
   std::size_t met() {
-    const std::lock_guard lock{mutex_};
-    return met_.size();
+    const std::lock_guard lock{guests_->mutex};
+    return guests_->met.size();
   }
 
 private:
-  LinkEvents meet(std::shared_ptr<Link> link) {
-    auto log = std::make_shared<Log>();
-    if (also)
-      log->also = [this, link = link.get()](const SessionNews& n) { also(*link, n); };
-    const std::lock_guard lock{mutex_};
-    met_.push_back({std::move(link), log});
-    changed_.notify_all();
-    return events_of(log);
-  }
+  struct Guests {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<Met> met;
+    std::function<void(Link&, const SessionNews&)> also;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Met> met_;
+    LinkEvents meet(std::shared_ptr<Link> link) {
+      auto log = std::make_shared<Log>();
+      if (also)
+        log->also = [also = also, link = link.get()](const SessionNews& n) { also(*link, n); };
+      const std::lock_guard lock{mutex};
+      met.push_back({std::move(link), log});
+      changed.notify_all();
+      return events_of(log);
+    }
+  };
+
+  std::shared_ptr<Guests> guests_ = std::make_shared<Guests>();
   std::unique_ptr<Listener> listener_;
 };
 
@@ -250,13 +257,13 @@ TEST_CASE("100 MB of bulk go and come back whole, and control does not wait for 
   constexpr std::size_t size = 1 << 20;
   Io near, far; // Two machines, as it were.
   Host host{far};
-  host.also = [](Link& link, const SessionNews& news) { // Echoes.
+  host.also([](Link& link, const SessionNews& news) { // Echoes.
     if (const auto* in = std::get_if<MessageIn>(&news)) {
       link.send(in->message, in->lane);
       if (in->lane == Lane::bulk)
         link.consumed(in->message.size());
     }
-  };
+  });
   auto log = std::make_shared<Log>();
   std::shared_ptr<Link> link;
   std::uint32_t sent = 0, back = 0, wrong = 0, probes = 0;
