@@ -878,19 +878,21 @@ private:
       return;
     const auto& kept = nodes_[from].journal.at(receipt.job).done;
     const auto& tree = facts.work.tree();
-    for (std::uint64_t sequence = 1; sequence <= receipt.sequence; ++sequence) {
-      const auto sent = sent_.find({to, from, receipt.lease, sequence});
-      if (sent == sent_.end())
-        continue;
-      for (const auto& r : sent->second)
-        if (holds(from, r.partial) && !written_above(kept, tree, r.block) &&
-            !written_below(kept, tree, r.block))
-          throw Broken("a receipt for what is not written: block " + text_of(r.block) +
-                       " of lease " + std::to_string(receipt.lease % 100000));
-    }
-  }
-  bool holds(Index n, const Partial& p) const { // Else it was as if it had not come.
-    return !gone_.contains({n, p.digest});
+    std::vector<BlockResult> brought;
+    for (std::uint64_t sequence = 1; sequence <= receipt.sequence; ++sequence)
+      if (const auto s = sent_.find({to, from, receipt.lease, sequence}); s != sent_.end())
+        brought.insert(brought.end(), s->second.begin(), s->second.end());
+    // What its bytes were gone of is as if it had not come, and so is what it had replaced.
+    const auto in_vain = [&](Block block) {
+      return std::any_of(brought.begin(), brought.end(), [&](const BlockResult& r) {
+        return tree.contains(r.block, block) && gone_.contains({from, r.partial.digest});
+      });
+    };
+    for (const auto& r : brought)
+      if (!in_vain(r.block) && !written_above(kept, tree, r.block) &&
+          !written_below(kept, tree, r.block))
+        throw Broken("a receipt for what is not written: block " + text_of(r.block) + " of lease " +
+                     std::to_string(receipt.lease % 100000));
   }
   using Written = std::map<Block, BlockResult>;
   static bool written_above(const Written& kept, const BlockTree& tree, Block block) {
