@@ -31,7 +31,7 @@ std::uint64_t offset_of(const NodeId& self, const JobId& job, std::uint64_t seed
 Job::Machine::Machine(JobConfig c, SpecPtr s, std::uint64_t seed, Time t)
     : config(std::move(c)), spec(std::move(s)), tree(spec->spec.leaves()), now(t),
       lease_offset(offset_of(config.self, spec->id, seed)), beat_at(t + config.beat_every),
-      pace(config.block_target), started(t), journal_at(t) {}
+      sizer(config.block_target), started(t), journal_at(t) {}
 
 Held* Job::Machine::find_held(HeldKey key) {
   const auto it = held.find(key);
@@ -88,10 +88,10 @@ QueueReport Job::Machine::report() const {
   r.queued_leaves = queued > 0 ? queued : suspected_leaves();
   r.runnable = merges_ready() + (merged && !finishing);
   if (r.queued_leaves > 0)
-    r.queued_ns = std::uint64_t(std::clamp(double(r.queued_leaves) * pace.leaf_ns(), 1.0, 9e18));
+    r.queued_ns = std::uint64_t(std::clamp(double(r.queued_leaves) * sizer.leaf_ns(), 1.0, 9e18));
   if (config.slots == 0)
     return r;
-  const auto block = pace.block(queued, config.slots);
+  const auto block = sizer.block(queued, config.slots);
   r.runnable += queued / block + (queued % block != 0);
   if (r.runnable == 0 && has_spare())
     r.runnable = 1;

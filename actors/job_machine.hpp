@@ -1,7 +1,7 @@
 #pragma once
 
+#include "actors/block_sizer.hpp"
 #include "actors/job.hpp"
-#include "actors/pace.hpp"
 #include "actors/spans.hpp"
 
 #include <deque>
@@ -177,7 +177,7 @@ struct Job::Machine {
   std::map<NodeId, Peer> peers;
   Time beat_at{};
   // Work.
-  Pace pace;
+  BlockSizer sizer;
   std::map<WorkId, Working> working;
   std::map<std::uint32_t, Time> slot_over; // When its last piece of work ended.
   WorkId next_work = 1;

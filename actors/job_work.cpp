@@ -69,7 +69,7 @@ bool Job::Machine::take_finish(std::uint32_t slot) {
 // A block that failed is cut until the leaf that fails stands alone.
 std::uint64_t Job::Machine::block_leaves(const Held& h) const {
   const auto leaf = *h.ledger.next_leaf();
-  const auto leaves = pace.block(queued_leaves(), config.slots);
+  const auto leaves = sizer.block(queued_leaves(), config.slots);
   auto it = h.narrow.upper_bound(leaf);
   if (it != h.narrow.begin() && std::prev(it)->second.first > leaf)
     return std::min(leaves, std::prev(it)->second.second);
@@ -121,7 +121,7 @@ bool Job::Machine::take_spare(std::uint32_t slot) {
   for (auto& [lease, g] : given) {
     if (!suspected(g))
       continue;
-    const auto block = next_spare(g, pace.block(~std::uint64_t{0}, config.slots));
+    const auto block = next_spare(g, sizer.block(~std::uint64_t{0}, config.slots));
     if (!block)
       continue;
     g.doubled = true;
@@ -195,7 +195,7 @@ void Job::Machine::ran(const Working& w, const Partial& partial, const Digest& l
                        std::uint64_t cpu_ns) {
   const auto size = tree.size(w.block);
   const auto from = std::max(w.started, slot_over[w.slot]); // Slots have more than one in care.
-  pace.ran(size, double(std::chrono::nanoseconds(now - from).count()));
+  sizer.ran(size, double(std::chrono::nanoseconds(now - from).count()));
   counters.leaves_run += size;
   auto* h = find_held(w.held);
   if (!h)

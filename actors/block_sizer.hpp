@@ -9,9 +9,10 @@
 // block takes about as long as asked whatever a leaf costs.
 namespace tessera {
 
-class Pace {
+class BlockSizer {
 public:
-  explicit Pace(Duration target) : target_ns_(double(std::chrono::nanoseconds(target).count())) {}
+  explicit BlockSizer(Duration target)
+      : target_ns_(double(std::chrono::nanoseconds(target).count())) {}
 
   // `ns` of a slot's time for this block. Leaf costs differ: newer blocks weigh more.
   void ran(std::uint64_t leaves, double ns) {
