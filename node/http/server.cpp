@@ -2,6 +2,7 @@
 
 #include "node/http/gate.hpp"
 
+#include <asio/execution_context.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/post.hpp>
 #include <restinio/http_server.hpp>
@@ -12,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace tessera {
 
@@ -24,6 +26,25 @@ struct Traits : restinio::default_traits_t {
 };
 
 using RestServer = restinio::http_server_t<Traits>;
+
+// RESTinio's connections point at their server without owning it, and what a client keeps open
+// outlives close(). So a server lasts as long as its io_context.
+class Servers : public asio::execution_context::service {
+public:
+  static inline asio::execution_context::id id;
+
+  explicit Servers(asio::execution_context& io) : service(io) {}
+  void keep(std::shared_ptr<RestServer> server) {
+    const std::lock_guard lock{mutex_};
+    servers_.push_back(std::move(server));
+  }
+
+private:
+  void shutdown() override {} // Connections go then; servers with the service itself.
+
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<RestServer>> servers_;
+};
 
 // A GET may wait 60 s for a job; a body of 1 GiB may come through a tunnel. Guesses.
 constexpr auto handle_time_max = 10min;
@@ -89,7 +110,11 @@ const char* status_phrase(int status) {
   }
 }
 
-void send(const restinio::request_handle_t& request, const HttpReply& reply) {
+// The last answer on its connection, or not.
+enum class Then { stay, hang_up };
+
+void send(const restinio::request_handle_t& request, const HttpReply& reply,
+          Then then = Then::stay) {
   const auto code = restinio::http_status_code_t{static_cast<std::uint16_t>(reply.status)};
   auto response =
       request->create_response(restinio::http_status_line_t{code, status_phrase(reply.status)});
@@ -100,6 +125,8 @@ void send(const restinio::request_handle_t& request, const HttpReply& reply) {
     response.append_header(name, value);
   if (reply.body && !reply.body->empty())
     response.set_body(reply.body);
+  if (then == Then::hang_up)
+    response.connection_close();
   response.done();
 }
 
@@ -141,7 +168,7 @@ public:
       return send(request, *refusal);
     const auto respond = responder(request);
     if (!respond)
-      return send(request, problem(503, leaving(), target->path));
+      return send(request, problem(503, leaving(), target->path), Then::hang_up);
     try {
       handler_(to_request(*request, std::move(*target)), respond);
     } catch (const std::exception&) {
@@ -165,8 +192,9 @@ public:
     const std::lock_guard lock{mutex_};
     closed_ = true;
     for (auto& [number, request] : waiting_)
-      asio::post(
-          io_, [request = std::move(request)] { send_or_drop(request, problem(503, leaving())); });
+      asio::post(io_, [request = std::move(request)] {
+        send_or_drop(request, problem(503, leaving()), Then::hang_up);
+      });
     waiting_.clear();
   }
 
@@ -188,9 +216,10 @@ private:
     }
   };
 
-  static void send_or_drop(const restinio::request_handle_t& request, const HttpReply& reply) {
+  static void send_or_drop(const restinio::request_handle_t& request, const HttpReply& reply,
+                           Then then = Then::stay) {
     try {
-      send(request, reply);
+      send(request, reply, then);
     } catch (const std::exception&) {
       // The client is gone, or its connection is; nobody is left to tell.
     }
@@ -266,6 +295,7 @@ public:
         rest_(std::make_shared<RestServer>(restinio::external_io_context(io), [&](auto& settings) {
           configure(settings, config, address);
         })) {
+    asio::use_service<Servers>(io).keep(rest_);
     rest_->open_sync(); // Nobody else knows of it yet, so any thread may.
   }
 

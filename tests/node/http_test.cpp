@@ -7,12 +7,14 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
+#include <asio/read_until.hpp>
 #include <asio/write.hpp>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 using namespace tessera;
@@ -64,6 +66,10 @@ public:
     socket_.connect({asio::ip::make_address("127.0.0.1"), port});
   }
   void send(const std::string& bytes) { asio::write(socket_, asio::buffer(bytes)); }
+  void read_past(const std::string& text) {
+    std::string all;
+    asio::read_until(socket_, asio::dynamic_buffer(all), text);
+  }
   Answer read() {
     std::string all;
     asio::error_code ended;
@@ -86,14 +92,14 @@ private:
 struct Ask {
   std::string method = "GET", target = "/v1/status", host = "127.0.0.1:1";
   std::string authorization = "Bearer " + token;
-  std::string extra = "", body = "";
+  std::string extra = "", body = "", connection = "close";
 
   std::string text() const {
     return method + " " + target + " HTTP/1.1\r\n" +
            (host.empty() ? "" : "Host: " + host + "\r\n") +
            (authorization.empty() ? "" : "Authorization: " + authorization + "\r\n") + extra +
-           "Connection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-           body;
+           "Connection: " + connection + "\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
   }
 };
 
@@ -303,6 +309,24 @@ TEST_CASE("requests that wait when the server closes are told so, and late answe
   CHECK(answer.status == 503);
   CHECK(answer.code() == "E305");
   respond(json_reply(200, "{}"));
+}
+
+TEST_CASE("connections kept open are hung up on once the server is closed, or end with it") {
+  Ask a;
+  a.connection = "keep-alive";
+  std::optional<Client> silent; // Outlives the server.
+  Rig rig{says(R"("open")")};
+  silent.emplace(rig.port());
+  Client asks_again{rig.port()};
+  for (auto* client : {&*silent, &asks_again}) {
+    client->send(a.text());
+    client->read_past(R"("open")");
+  }
+  rig.server().close();
+  asks_again.send(a.text());
+  const auto answer = asks_again.read(); // Until they close.
+  CHECK(answer.status == 503);
+  CHECK(answer.code() == "E305");
 }
 
 TEST_CASE("a large answer is the same bytes") {
