@@ -44,10 +44,10 @@ void on(Self self, SendTo& send) {
 }
 void on(Self self, StartWork& start) {
   auto& s = self->state;
-  s.working[start.id] = start.slot;
-  const auto spec = s.job->status(now(self)).spec;
-  self->send(s.wiring->slots.at(start.slot),
-             StartFor{caf::actor_cast<caf::actor>(self), spec, start.id, std::move(start.work)});
+  const auto& slot = s.wiring->slots.at(start.slot);
+  s.working[start.id] = slot.address();
+  self->send(slot,
+             StartFor{caf::actor_cast<caf::actor>(self), s.spec, start.id, std::move(start.work)});
 }
 void on(Self self, PullBlob& want) {
   pull(self, want.blob, want.holder);
@@ -61,10 +61,10 @@ void on(Self self, QueueReport& queue) {
   self->state.report = queue;
   report(self);
 }
-void on(Self self, JobEnded&) {
+void on(Self self, JobEnded& end) {
   auto& s = self->state;
-  s.ended = true;
-  self->send(s.wiring->store, JournalEnd{s.job->status(now(self))});
+  s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result)};
+  self->send(s.wiring->store, *s.ended);
   tell_status(self);
 }
 void on(Self self, JobIdle&) {
@@ -88,12 +88,13 @@ void work_over(Self self, WorkId id) {
   self->state.working.erase(id);
 }
 
-// A slot's actor died: what it had in its care failed, by no fault of the kernel.
-void slot_down(Self self, const caf::actor_addr& slot) {
+// What was in the care of slots that are no more failed, by no fault of the kernel.
+void give_up_lost_work(Self self) {
   auto& s = self->state;
   std::vector<WorkId> lost;
   for (const auto& [id, at] : s.working)
-    if (s.wiring->slots.at(at).address() == slot)
+    if (std::none_of(s.wiring->slots.begin(), s.wiring->slots.end(),
+                     [&](const caf::actor& slot) { return slot.address() == at; }))
       lost.push_back(id);
   for (auto id : lost) {
     work_over(self, id);
@@ -106,15 +107,14 @@ void slot_down(Self self, const caf::actor_addr& slot) {
 void wire(Self self, WiringPtr& wiring) {
   auto& s = self->state;
   const auto before = std::exchange(s.wiring, wiring);
-  for (const auto& slot : wiring->slots)
-    self->monitor(slot);
+  give_up_lost_work(self);
   if (!before || before->store != wiring->store) {
     for (const auto& [blob, holder] : s.pulls)
       self->send(wiring->store, PullFor{blob, holder});
     for (const auto& [sequence, blocks] : s.journaling)
       self->send(wiring->store, JournalFor{id_of(self), blocks});
     if (s.ended)
-      self->send(wiring->store, JournalEnd{s.job->status(now(self))});
+      self->send(wiring->store, *s.ended);
   }
   if (before && before->scheduler != wiring->scheduler)
     report(self);
@@ -151,6 +151,7 @@ void leased(Self self, const LeasedFrom& lease) {
 
 caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
   auto& s = self->state;
+  s.spec = opening.spec;
   if (!opening.root)
     for (const auto& input : opening.spec->spec.inputs)
       s.inputs_missing.insert(input.blob);
@@ -158,7 +159,6 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
                                          std::move(opening.frontier), opening.seed, now(self))
                              : Job::lessee(std::move(opening.config), std::move(opening.spec),
                                            opening.seed, now(self)));
-  self->set_down_handler([=](caf::down_msg& down) { slot_down(self, down.source); });
   wire(self, wiring);
   perform(self, s.job->start(now(self)));
   auto& job = *s.job;

@@ -11,15 +11,16 @@ namespace tessera {
 struct JobShell {
   static inline const char* name = "job";
   std::optional<Job> job;
+  SpecPtr spec;
   std::optional<Time> armed;
   WiringPtr wiring;
   std::set<BlobId> inputs_missing; // Nothing runs here before they came.
   std::map<BlobId, NodeId> pulls; // Asked of the store, not answered yet; asked again of a new one.
   std::map<std::uint64_t, JournalBlocks> journaling;
-  std::map<WorkId, std::uint32_t> working; // In which slot.
+  std::map<WorkId, caf::actor_addr> working; // In which slot's care.
   QueueReport report;
   bool told_soon = false; // A status is on its way to the api.
-  bool ended = false;
+  std::optional<JournalEnd> ended;
 };
 
 struct JobOpening {

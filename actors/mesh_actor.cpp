@@ -33,6 +33,9 @@ void forget(Self self, SessionKey key, const std::string& why) {
     return;
   s.keys.erase(session->second.address());
   s.sessions.erase(session);
+  if (const auto seed = s.seeds.extract(key); !seed.empty() && !s.open.contains(key))
+    if (s.silent_seeds.insert(seed.mapped()).second)
+      s.ports.seed_failed(seed.mapped(), why);
   perform(self, s.open.erase(key) ? s.mesh->session_down(key, why, now(self))
                                   : s.mesh->dial_failed(key, why, now(self)));
 }
@@ -53,6 +56,8 @@ void on(Self self, Dial& dial) {
   const auto session = self->spawn(session_actor, s.codec, true, s.wiring);
   s.keys[session.address()] = dial.key;
   s.sessions[dial.key] = session;
+  if (!dial.expect)
+    s.seeds[dial.key] = dial.address;
   self->monitor(session);
   self->send(s.wiring->node, session);
   self->send(session, s.ports.dial(dial.address, dial.expect, session));
@@ -70,6 +75,7 @@ void on(Self self, SealRecord& seal) {
           self->state.mesh->record_sealed(self->state.codec->seal_record(seal.record), now(self)));
 }
 void on(Self self, PeerUp& up) {
+  self->state.up[up.peer] = up.boot;
   tell_peer_news(self, {PeerNews::Kind::up, up.peer, up.boot});
   auto waiting = self->state.waiting.extract(up.peer);
   if (!waiting.empty())
@@ -77,6 +83,7 @@ void on(Self self, PeerUp& up) {
       send_on(self, up.key, message);
 }
 void on(Self self, PeerDown& down) {
+  self->state.up.erase(down.peer);
   tell_peer_news(self, {PeerNews::Kind::down, down.peer});
 }
 void on(Self, PeerMoved&) {} // session_of() knows.
@@ -100,6 +107,7 @@ void perform(Self self, MeshEffects effects) {
 
 void to_peer(Self self, const ToPeer& letter) {
   auto& s = self->state;
+  s.mesh->used(letter.to, now(self));
   if (const auto key = s.mesh->session_of(letter.to)) {
     send_on(self, *key, letter.message);
     return;
@@ -108,6 +116,24 @@ void to_peer(Self self, const ToPeer& letter) {
     if (auto& queue = s.waiting[letter.to]; queue.size() < waiting_max)
       queue.push_back(letter.message);
   perform(self, s.mesh->connect(letter.to, now(self)));
+}
+
+// Those that are new hear who is there.
+void wire(Self self, WiringPtr& wiring) {
+  auto& s = self->state;
+  const auto before = std::exchange(s.wiring, wiring);
+  const auto introduce = [&](const caf::actor& old, const caf::actor& who, bool records) {
+    if (old == who)
+      return;
+    for (const auto& [peer, boot] : s.up)
+      tell(who, PeerNews{PeerNews::Kind::up, peer, boot});
+    if (records)
+      for (const auto& [subject, record] : s.mesh->records())
+        tell(who, RecordNews{subject, record});
+  };
+  introduce(before->scheduler, wiring->scheduler, true);
+  introduce(before->store, wiring->store, false);
+  introduce(before->api, wiring->api, true);
 }
 
 } // namespace
@@ -130,6 +156,8 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
       [=](const SessionOpened& up) {
         const auto key = key_of(self, caf::actor_cast<caf::actor>(self->current_sender()));
         self->state.open.insert(key);
+        if (const auto seed = self->state.seeds.extract(key); !seed.empty())
+          self->state.silent_seeds.erase(seed.mapped());
         perform(self, self->state.mesh->session_up(key, up.peer, up.boot, up.dialled, now(self)));
       },
       [=](const SessionEnded& end) {
@@ -153,7 +181,7 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
         perform(self, self->state.mesh->own_changed(own, now(self)));
       },
       [=](leave_atom) { perform(self, self->state.mesh->leave(now(self))); },
-      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](wake_atom) {
         self->state.armed.reset();
         perform(self, self->state.mesh->wake(now(self)));

@@ -15,6 +15,7 @@ struct MeshPorts {
   std::function<LinkPtr(const Address&, std::optional<NodeId> expect, const caf::actor& session)>
       dial;
   std::function<void(const std::vector<PeerAddress>&)> save_peers;
+  std::function<void(const Address& seed, const std::string& why)> seed_failed;
 };
 
 struct MeshSetup {
@@ -39,8 +40,11 @@ struct MeshShell {
       SessionKey{1}
       << 32; // Of accepted sessions; the machine numbers its dials from first_dial_key up.
   std::map<SessionKey, caf::actor> sessions;
+  std::map<SessionKey, Address> seeds; // Being dialled.
+  std::set<Address> silent_seeds;      // That were told of, since they answered last.
   std::map<caf::actor_addr, SessionKey> keys;
   std::set<SessionKey> open;                         // Their peers are proven.
+  std::map<NodeId, std::uint64_t> up;                // And their boots.
   std::map<NodeId, std::vector<MessagePtr>> waiting; // For a session being dialled.
 };
 

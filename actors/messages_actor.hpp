@@ -96,6 +96,7 @@ struct StartFor { // Job to slot.
   SpecPtr spec;
   WorkId id = 0;
   Work work;
+  bool scheduled = true; // The scheduler counts it, and hears of its end.
 };
 struct DropJob { // Job to slots: nothing of this job is wanted any more, what runs included.
   JobId job;
@@ -141,6 +142,7 @@ struct Journaled {
 };
 struct JournalEnd { // Root job to store.
   JobStatus status;
+  Partial result;
 };
 
 } // namespace tessera

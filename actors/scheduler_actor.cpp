@@ -30,6 +30,7 @@ void on(Self self, WantSession& want) {
 }
 void on(Self self, OwnLoad& load) {
   self->send(self->state.wiring->mesh, load);
+  tell(self->state.wiring->api, load);
 }
 
 void perform(Self self, SchedulerEffects effects) {

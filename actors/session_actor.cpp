@@ -86,6 +86,10 @@ caf::behavior session_actor(Self self, std::shared_ptr<const Codec> codec, bool 
   self->state.codec = std::move(codec);
   self->state.dialled = dialled;
   self->state.wiring = std::move(wiring);
+  if (self->state.wiring->node) {
+    self->monitor(self->state.wiring->node);
+    self->set_down_handler([=](const caf::down_msg&) { self->quit(); });
+  }
   return {
       [=](LinkPtr& link) {
         self->state.link = std::move(link);
@@ -107,7 +111,8 @@ caf::behavior session_actor(Self self, std::shared_ptr<const Codec> codec, bool 
       },
       [=](tick_atom) {
         if (const auto rtt = self->state.link->rtt())
-          tell(self->state.wiring->scheduler, RttNews{self->state.peer->id, *rtt});
+          for (const auto& who : {self->state.wiring->scheduler, self->state.wiring->api})
+            tell(who, RttNews{self->state.peer->id, *rtt});
         self->delayed_send(self, std::chrono::seconds(1), tick_atom_v);
       },
       [=](close_atom, const std::string& why) {

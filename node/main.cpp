@@ -1,3 +1,5 @@
-int main() {
-  return 2;
+#include "node/node.hpp"
+
+int main(int argc, char** argv) {
+  return tessera::run_cli(argc, argv, tessera::run_node);
 }

@@ -167,7 +167,7 @@ void start_work(Self self, const StartFor& start, Files files) {
   auto& opened = s.opened.at(start.spec->id);
   const auto call = s.next_call++;
   opened.used = call;
-  s.calls[call] = {start.spec->id, start.job, start.id, {}};
+  s.calls[call] = {start.spec->id, start.job, start.id, start.scheduled, {}};
   if (const auto* run = std::get_if<RunWork>(&start.work)) {
     put(self, RunCall{call, opened.number, run->block});
   } else if (const auto* merge = std::get_if<MergeWork>(&start.work)) {
@@ -189,7 +189,8 @@ void start_for(Self self, StartFor& start) {
   }
   const auto refused = [=](const Error& why) {
     self->send(start.job, WorkFailed{start.id, why});
-    self->send(self->state.wiring->scheduler, SlotFree{self->state.setup.number});
+    if (start.scheduled)
+      self->send(self->state.wiring->scheduler, SlotFree{self->state.setup.number});
   };
   self->request(s.wiring->store, caf::infinite, FilesAsk{wanted})
       .then(
@@ -219,7 +220,7 @@ void prepare(Self self, PrepareFor& what, caf::response_promise promise) {
             auto& s = self->state;
             const auto mapped = Mapping::of(*answer.files.front());
             const auto call = s.next_call++;
-            s.calls[call] = {{}, {}, 0, promise};
+            s.calls[call] = {{}, {}, 0, false, promise};
             put(self,
                 PrepareCall{call, what.kernel, what.params,
                             payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)});
@@ -292,7 +293,7 @@ void answered(Self self, WorkerReply& reply) {
     prepared(self, call.prepared, std::get<CallDone>(reply));
   else if (call.owner)
     work_done(self, call, std::get<CallDone>(reply));
-  if (work)
+  if (call.scheduled)
     self->send(s.wiring->scheduler, SlotFree{s.setup.number});
 }
 
@@ -332,13 +333,16 @@ void drop(Self self, const JobId& job) {
 
 } // namespace
 
+SlotShell::~SlotShell() {
+  if (watch)
+    asio::post(*setup.io, [old = std::move(watch)] { old->close(); });
+  if (worker.pid > 0)
+    setup.zygote->kill(worker.pid);
+}
+
 caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
   self->state.setup = setup;
   self->state.wiring = std::move(wiring);
-  self->attach_functor([watch = &self->state, io = setup.io] {
-    if (watch->watch)
-      asio::post(*io, [old = watch->watch] { old->close(); });
-  });
   spawn_worker(self);
   return {
       [=](StartFor& start) { start_for(self, start); },

@@ -23,6 +23,8 @@ struct SlotSetup {
 
 struct SlotShell {
   static inline const char* name = "slot";
+  ~SlotShell(); // Its worker goes with it.
+
   SlotSetup setup;
   WiringPtr wiring;
   WorkerProcess worker;
@@ -33,6 +35,7 @@ struct SlotShell {
     JobId job;
     caf::actor owner; // Null: its job was dropped.
     WorkId id = 0;
+    bool scheduled = false;
     caf::response_promise prepared;
   };
   std::uint64_t next_call = 1;

@@ -9,6 +9,7 @@ using Self = caf::stateful_actor<StoreShell>*;
 
 constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
 constexpr std::size_t pulls_max = 1024;
+constexpr auto disk_patience = std::chrono::seconds(5); // Before a full disk is tried again.
 
 void to_peer(Self self, const NodeId& peer, Message message) {
   tell(self->state.wiring->mesh, ToPeer{peer, std::make_shared<const Message>(std::move(message))});
@@ -150,11 +151,13 @@ void journal(Self self, const JournalFor& what, const caf::actor& who) {
   if (s.journal->blocks_done(what.job, what.blocks.done))
     tell(who, Journaled{what.blocks.sequence});
   else
-    self->delayed_anon_send(caf::actor_cast<caf::actor>(self), std::chrono::seconds(5), what, who);
+    self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, what, who);
 }
 
-// Done with, as the journal keeps it: its blocks go, its result stays.
-Kept ended(Self self, const JobStatus& status) {
+// Done with, as the journal keeps it: its blocks go, its result stays. A full disk is waited out.
+void ended(Self self, const JournalEnd& end) {
+  auto& s = self->state;
+  const auto& status = end.status;
   JournaledJob job;
   job.id = status.spec->id;
   job.state = status.state;
@@ -163,9 +166,18 @@ Kept ended(Self self, const JobStatus& status) {
   job.error = status.error;
   job.result = status.result;
   job.result_size = status.result_size;
+  job.summary = s.codec->encode(JobAnswer{0, status.root, {status}});
+  const bool kept_result = status.state != JobState::done ||
+                           status.result_size > partial_inline_bytes_max ||
+                           s.blobs->put_named(status.result, end.result.bytes).ok();
+  if (!kept_result || !s.journal->job_ended(job)) {
+    self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, end);
+    return;
+  }
   if (status.state == JobState::done)
-    self->state.blobs->pin(status.result);
-  return kept(self->state.journal->job_ended(job));
+    s.blobs->pin(status.result);
+  for (const auto& input : status.spec->spec.inputs)
+    s.blobs->unpin(input.blob);
 }
 
 // Done blocks count only while their bytes are here.
@@ -175,6 +187,23 @@ std::vector<BlockResult> held(Self self, std::vector<BlockResult> done) {
            !self->state.blobs->intact(r.partial.digest);
   });
   return done;
+}
+
+// As it was told last, if it has ended.
+JobStatus status_of(Self self, const JournaledJob& job, const SpecPtr& spec) {
+  const auto& s = self->state;
+  auto told = s.codec->decode(s.self, job.summary);
+  if (auto* message = std::get_if<Message>(&told))
+    if (auto* answer = std::get_if<JobAnswer>(message); answer && answer->jobs.size() == 1)
+      return std::move(answer->jobs.front());
+  JobStatus status;
+  status.spec = spec;
+  status.root = s.self;
+  status.state = job.state;
+  status.error = job.error;
+  status.result = job.result;
+  status.result_size = job.result_size;
+  return status;
 }
 
 Roots roots(Self self) {
@@ -187,12 +216,12 @@ Roots roots(Self self) {
     const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;
     if (!spec)
       continue; // Of another mesh, before this folder was moved.
-    JobStatus status;
-    status.spec = spec;
-    status.state = job.state;
-    status.error = job.error;
-    status.result = job.result;
-    status.result_size = job.result_size;
+    auto status = status_of(self, job, spec);
+    if (status.state == JobState::done)
+      self->state.blobs->pin(status.result);
+    if (job.ended_ms == 0)
+      for (const auto& input : spec->spec.inputs)
+        self->state.blobs->pin(input.blob);
     answer.roots.push_back({std::move(status), held(self, std::move(job.done))});
   }
   return answer;
@@ -211,6 +240,7 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
   s.journal.emplace(std::move(*opened));
   s.blobs.emplace(std::move(*blobs));
   s.codec = std::move(setup.codec);
+  s.self = setup.self;
   s.wiring = std::move(wiring);
   return {
       [=](const PullFor& want) {
@@ -224,12 +254,14 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
         journal(self, what, caf::actor_cast<caf::actor>(self->current_sender()));
       },
       [=](const JournalFor& what, const caf::actor& who) { journal(self, what, who); },
-      [=](const JournalEnd& end) { return ended(self, end.status); },
+      [=](const JournalEnd& end) { ended(self, end); },
       [=](RootsAsk) { return roots(self); },
       [=](const PinBlob& pin) {
         pin.keep ? self->state.blobs->pin(pin.blob) : self->state.blobs->unpin(pin.blob);
       },
-      [=](const SavePeers& save) { return kept(self->state.journal->save_peers(save.peers)); },
+      [=](const SavePeers& save) { // A loss costs a slower start.
+        [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
+      },
       [=](const PeerNews& news) {
         if (news.kind != PeerNews::Kind::up)
           each_pull(self, [&](Pull& pull) { return pull.missing(news.peer, now(self)); });

@@ -13,6 +13,7 @@
 namespace tessera {
 
 struct StoreSetup {
+  NodeId self;
   std::filesystem::path journal, blobs;
   std::uint64_t quota_bytes = 0;
   std::shared_ptr<const Codec> codec;
@@ -23,6 +24,7 @@ struct StoreShell {
   std::optional<Journal> journal;
   std::optional<Blobs> blobs;
   std::shared_ptr<const Codec> codec;
+  NodeId self;
   WiringPtr wiring;
   struct Pulling {
     Pull pull;

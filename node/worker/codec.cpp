@@ -50,17 +50,23 @@ private:
   OutPacket& packet_;
 };
 
+bool has_size(const Fd& fd, std::uint64_t size) {
+  return ::lseek(fd.get(), 0, SEEK_END) == std::int64_t(size);
+}
+
 // Whether a descriptor is a memfd of this size that nobody can change any more.
 bool sealed(const Fd& fd, std::uint64_t size) {
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);
-  return seals >= 0 && (seals & all_seals) == all_seals &&
-         ::lseek(fd.get(), 0, SEEK_END) == std::int64_t(size);
+  return seals >= 0 && (seals & all_seals) == all_seals && has_size(fd, size);
 }
+
+// A worker trusts its node, whose blobs are files; a node trusts no worker.
+using FitsSize = bool (*)(const Fd&, std::uint64_t size);
 
 // Reads from the front; once something does not fit, everything after is empty and `whole` false.
 class Reader {
 public:
-  explicit Reader(InPacket& packet) : packet_(packet), left_(packet.bytes) {}
+  Reader(InPacket& packet, FitsSize fits) : packet_(packet), left_(packet.bytes), fits_(fits) {}
 
   std::uint8_t byte() {
     const auto b = take(1);
@@ -125,12 +131,13 @@ private:
   }
 
   Fd next_fd(std::uint64_t size) {
-    sane_ = sane_ && fds_taken_ < packet_.fd_count && sealed(packet_.fds[fds_taken_], size);
+    sane_ = sane_ && fds_taken_ < packet_.fd_count && fits_(packet_.fds[fds_taken_], size);
     return sane_ ? std::move(packet_.fds[fds_taken_++]) : Fd{};
   }
 
   InPacket& packet_;
   ByteView left_;
+  FitsSize fits_;
   std::size_t fds_taken_ = 0;
   bool sane_ = true;
 };
@@ -274,12 +281,12 @@ void encode(const WorkerReply& reply, OutPacket& packet) {
 }
 
 std::optional<WorkerRequest> decode_request(InPacket packet) {
-  Reader r{packet};
+  Reader r{packet, has_size};
   return decode_any<WorkerRequest>(r, r.byte());
 }
 
 std::optional<WorkerReply> decode_reply(InPacket packet) {
-  Reader r{packet};
+  Reader r{packet, sealed};
   auto reply = decode_any<WorkerReply>(r, r.byte());
   if (reply)
     if (const auto* failed = std::get_if<CallFailed>(&*reply);

@@ -1,0 +1,555 @@
+#include "node/api_actor.hpp"
+
+#include <unistd.h>
+
+#include <cmath>
+
+namespace tessera {
+namespace {
+
+using Self = caf::stateful_actor<ApiShell>*;
+
+constexpr auto wait_max = std::chrono::seconds(60);
+constexpr auto poll_every = std::chrono::milliseconds(250); // A root elsewhere.
+constexpr auto calibration_aim_ns = 1e6; // Between 0.1 and 10 ms, architecture 4.1.
+constexpr std::uint64_t calibration_enough_ns = 400'000;
+constexpr std::uint64_t ttl_ms = 24 * 3600 * 1000ull; // Without any ancestor.
+constexpr std::size_t waiters_max = 1024;
+
+int status_of(const std::string& code) {
+  static const std::map<std::string, int> known{
+      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404},
+      {"E111", 507}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}};
+  const auto it = known.find(code);
+  return it == known.end() ? 422 : it->second;
+}
+void refuse(const HttpRespond& respond, const Error& why) {
+  respond(problem(status_of(why.code), why));
+}
+
+std::string name_of(Self self, const NodeId& id) {
+  const auto& s = self->state;
+  if (id == s.setup.own.subject)
+    return s.setup.own.name;
+  const auto known = s.records.find(id);
+  return known == s.records.end() ? "" : known->second->record.name;
+}
+Json shown(Self self, const JobStatus& status) {
+  return job_json(status, [=](const NodeId& id) { return name_of(self, id); });
+}
+void answer_job(Self self, const HttpRespond& respond, const JobStatus& status, int code = 200) {
+  respond(json_reply(code, shown(self, status).dump()));
+}
+
+// --- Questions about jobs
+
+void answer_waiters(Self self, const JobStatus& status);
+
+void perform(Self self, JobBookEffects effects) {
+  auto& s = self->state;
+  for (auto& effect : effects) {
+    if (auto* send = std::get_if<SendTo>(&effect)) {
+      tell(s.wiring->mesh,
+           ToPeer{send->to, std::make_shared<const Message>(std::move(send->message))});
+      continue;
+    }
+    auto& found = std::get<JobsFound>(effect);
+    auto ticket = s.tickets.extract(found.ticket);
+    if (!ticket.empty())
+      ticket.mapped()(std::move(found.jobs));
+  }
+  arm(self, s.armed, *s.book);
+}
+
+void ask(Self self, const std::string& prefix, std::optional<NodeId> root, ApiShell::Found found) {
+  auto& s = self->state;
+  const auto ticket = s.next_ticket++;
+  s.tickets[ticket] = std::move(found);
+  perform(self, s.book->ask(ticket, prefix, root, now(self)));
+}
+
+std::string list_of(const std::vector<JobStatus>& jobs) {
+  std::string text;
+  for (std::size_t i = 0; i < jobs.size() && i < 3; ++i)
+    text += (i ? ", " : "") + to_hex(jobs[i].spec->id).substr(0, 12);
+  return text + (jobs.size() > 3 ? " ..." : "");
+}
+
+// One job by a prefix of its id, or a refusal.
+template<class Then>
+void find_job(Self self, const std::string& prefix, const HttpRespond& respond, Then then) {
+  if (prefix.size() > 64 || prefix.find_first_not_of("0123456789abcdef") != prefix.npos) {
+    refuse(respond, {"E400", "\"" + prefix + "\" is no job's id", "ids have hex digits, at most 64",
+                     "see them all: tessera jobs --mesh"});
+    return;
+  }
+  ask(self, prefix, {}, [=](std::vector<JobStatus> jobs) {
+    if (jobs.empty())
+      refuse(respond, {"E414", "there is no job " + prefix, "no node of this mesh roots one",
+                       "see them all: tessera jobs --mesh"});
+    else if (jobs.size() > 1)
+      refuse(respond,
+             {"E410", "job " + prefix + " matches " + std::to_string(jobs.size()) + " jobs",
+              list_of(jobs) + " are known here", "give more of its digits"});
+    else
+      then(jobs.front());
+  });
+}
+
+void poll(Self self) {
+  auto& s = self->state;
+  if (!std::exchange(s.polling, true))
+    self->delayed_send(self, poll_every, tick_atom_v);
+}
+
+void wait_for(Self self, const JobStatus& status, Duration patience, const HttpRespond& respond) {
+  auto& s = self->state;
+  if (ended(status.state) || patience <= Duration::zero() || s.waiters.size() >= waiters_max) {
+    answer_job(self, respond, status);
+    return;
+  }
+  s.waiters.push_back({status, now(self) + patience, respond});
+  poll(self);
+}
+
+// Answers whoever waits for this job, if it is over.
+void answer_waiters(Self self, const JobStatus& status) {
+  auto& waiters = self->state.waiters;
+  for (auto& waiter : waiters)
+    if (waiter.last.spec->id == status.spec->id)
+      waiter.last = status;
+  if (!ended(status.state))
+    return;
+  const auto over = std::stable_partition(waiters.begin(), waiters.end(), [&](const auto& waiter) {
+    return waiter.last.spec->id != status.spec->id;
+  });
+  std::vector<ApiShell::Waiter> done{std::make_move_iterator(over),
+                                     std::make_move_iterator(waiters.end())};
+  waiters.erase(over, waiters.end());
+  for (const auto& waiter : done)
+    answer_job(self, waiter.respond, waiter.last);
+}
+
+void ticked(Self self) {
+  auto& s = self->state;
+  s.polling = false;
+  const auto over = std::stable_partition(s.waiters.begin(), s.waiters.end(),
+                                          [&](const auto& w) { return w.until > now(self); });
+  for (auto w = over; w != s.waiters.end(); ++w)
+    answer_job(self, w->respond, w->last);
+  s.waiters.erase(over, s.waiters.end());
+  std::map<JobId, NodeId> elsewhere;
+  for (const auto& w : s.waiters)
+    if (!s.book->rooted(w.last.spec->id))
+      elsewhere[w.last.spec->id] = w.last.root;
+  for (const auto& [id, root] : elsewhere)
+    ask(self, to_hex(id), root, [=](std::vector<JobStatus> jobs) {
+      for (const auto& status : jobs)
+        answer_waiters(self, status);
+    });
+  if (!s.waiters.empty())
+    poll(self);
+}
+
+// --- Blobs
+
+void send_blob(Self self, const BlobId& blob, const std::string& type, const HttpRespond& respond) {
+  self->request(self->state.wiring->store, caf::infinite, FilesAsk{{blob}})
+      .then(
+          [=](const FilesAnswer& answer) {
+            const auto mapped = answer.files.empty() ? Result<Mapping>{answer.why}
+                                                     : Mapping::of(*answer.files.front());
+            if (!mapped)
+              return refuse(respond, mapped.error());
+            HttpReply reply;
+            reply.content_type = type;
+            reply.body = std::make_shared<const Bytes>(to_bytes(mapped->bytes()));
+            respond(std::move(reply));
+          },
+          [](const caf::error&) {}); // The server answers for who drops its respond.
+}
+
+void pull(Self self, const BlobId& blob, const NodeId& holder, ApiShell::Pulled then) {
+  self->state.pulls[blob].push_back(std::move(then));
+  self->send(self->state.wiring->store, PullFor{blob, holder});
+}
+void pulled(Self self, const BlobId& blob, bool here) {
+  auto over = self->state.pulls.extract(blob);
+  if (!over.empty())
+    for (const auto& then : over.mapped())
+      then(here);
+}
+
+void put_blob(Self self, const std::string& hash, HttpRequest& request,
+              const HttpRespond& respond) {
+  const auto bytes = from_hex(hash);
+  KeepBlob keep;
+  if (!bytes || bytes->size() != keep.id.bytes.size())
+    return refuse(respond, {"E400", "\"" + hash + "\" is no blob's hash",
+                            "a hash has 64 hex digits", "see node/http/API.md"});
+  std::copy(bytes->begin(), bytes->end(), keep.id.bytes.begin());
+  const auto size = request.body.size();
+  auto payload = Payload::take(std::move(request.body));
+  if (!payload)
+    return refuse(respond, payload.error());
+  keep.bytes = std::make_shared<Payload>(std::move(*payload));
+  keep.check = true;
+  self->request(self->state.wiring->store, caf::infinite, keep)
+      .then(
+          [=](const Kept& kept) {
+            if (!kept.ok)
+              return refuse(respond, kept.why);
+            respond(json_reply(201, Json{{"schema", 1}, {"blob", hash}, {"size", size}}.dump()));
+          },
+          [](const caf::error&) {});
+}
+
+void get_blob(Self self, const std::string& hash, const HttpRespond& respond) {
+  const auto bytes = from_hex(hash);
+  BlobId id;
+  if (!bytes || bytes->size() != id.bytes.size())
+    return refuse(respond, {"E400", "\"" + hash + "\" is no blob's hash",
+                            "a hash has 64 hex digits", "see node/http/API.md"});
+  std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
+  send_blob(self, id, "application/octet-stream", respond);
+}
+
+// --- Submission
+
+void accept(Self self, const JobSpec& spec, const HttpRespond& respond) {
+  auto& s = self->state;
+  const auto sealed = s.setup.codec->seal_spec(spec);
+  self->request(s.wiring->store, caf::infinite, AcceptJob{sealed})
+      .then(
+          [=](const Kept& kept) {
+            if (!kept.ok)
+              return refuse(respond, kept.why);
+            JobStatus status;
+            status.spec = sealed;
+            status.root = self->state.setup.own.subject;
+            self->state.book->learned(status);
+            tell(self->state.wiring->node, OpenRoot{sealed, {}});
+            answer_job(self, respond, status, 201);
+          },
+          [](const caf::error&) {});
+}
+
+void try_leaf(Self self, ApiShell::Calibration calibration) {
+  auto& s = self->state;
+  calibration.trial = s.setup.codec->seal_spec(calibration.spec);
+  const auto id = s.next_ticket++;
+  tell(s.wiring->slots.front(), StartFor{caf::actor_cast<caf::actor>(self), calibration.trial, id,
+                                         RunWork{Block{0, 0}}, false});
+  s.calibrations[id] = std::move(calibration);
+}
+
+void tried_leaf(Self self, WorkId id, std::uint64_t cpu_ns, const Error* why) {
+  auto& s = self->state;
+  auto over = s.calibrations.extract(id);
+  if (over.empty())
+    return;
+  auto& calibration = over.mapped();
+  tell(s.wiring->slots.front(), DropJob{calibration.trial->id});
+  if (why)
+    return refuse(calibration.respond, *why);
+  auto& spec = calibration.spec;
+  if (cpu_ns >= calibration_enough_ns || spec.leaf_items >= spec.items)
+    return accept(self, spec, calibration.respond);
+  const auto growth =
+      std::clamp(calibration_aim_ns / double(std::max<std::uint64_t>(1, cpu_ns)), 2.0, 64.0);
+  const auto step = std::uint64_t{1} << int(std::log2(growth));
+  spec.leaf_items = spec.leaf_items > spec.items / step ? spec.items : spec.leaf_items * step;
+  try_leaf(self, std::move(calibration));
+}
+
+void plan(Self self, const JobRequest& request, const Prepared& input, const HttpRespond& respond) {
+  const auto& info = request.kernel->info();
+  const auto planned = request.kernel->plan(request.params, request.items, input.head);
+  if (!planned)
+    return refuse(respond, planned.error());
+  JobSpec spec;
+  spec.submitter = self->state.setup.own.subject;
+  fill_random(spec.nonce);
+  spec.submitted_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  spec.kernel = info.name;
+  spec.kernel_version = info.version;
+  spec.params = encode_params(request.params);
+  spec.items = planned->items;
+  spec.leaf_items = std::min(request.leaf ? request.leaf : planned->leaf_items, planned->items);
+  if (request.input)
+    spec.inputs.push_back({input.input, input.size});
+  spec.ttl_ms = ttl_ms;
+  if (spec.params.size() > params_bytes_max)
+    return refuse(respond, {"E420", "these parameters are too long",
+                            "a job carries at most 64 KiB of them", "shorten them"});
+  if (!request.auto_leaf)
+    return accept(self, spec, respond);
+  spec.leaf_items = 1;
+  try_leaf(self, {request, spec, {}, respond});
+}
+
+void submit(Self self, const HttpRequest& http, const HttpRespond& respond) {
+  auto& s = self->state;
+  const auto request = job_request(http.body);
+  if (!request)
+    return refuse(respond, request.error());
+  if (s.wiring->slots.empty())
+    return refuse(respond, {"E305", "this node is not ready", "it is still starting", "try again"});
+  if (!request->input)
+    return plan(self, *request, {}, respond);
+  self->request(
+          s.wiring->slots.front(), caf::infinite,
+          PrepareFor{request->kernel->info().name, encode_params(request->params), *request->input})
+      .then(
+          [=](const Prepared& prepared) {
+            if (!prepared.why.code.empty())
+              return refuse(respond, prepared.why);
+            plan(self, *request, prepared, respond);
+          },
+          [=](const caf::error&) {
+            refuse(respond, {"E710", "a worker process died", "it read this input",
+                             "is the file what it seems to be? try again"});
+          });
+}
+
+// --- Calls on one job
+
+void send_result(Self self, const JobStatus& status, const HttpRespond& respond) {
+  const auto name = to_hex(status.spec->id).substr(0, 12);
+  if (status.state == JobState::failed) {
+    respond(problem(409, status.error));
+    return;
+  }
+  if (status.state == JobState::cancelled) {
+    respond(problem(409, {"E602", "job " + name + " was cancelled", "its submitter asked for that",
+                          "submit it again if you need it"}));
+    return;
+  }
+  if (status.state != JobState::done)
+    return refuse(respond, {"E412", "job " + name + " still runs",
+                            "its result is there when it is done", "tessera wait " + name});
+  const auto* kernel = find_kernel(status.spec->spec.kernel);
+  const std::string type = kernel ? kernel->info().result : "application/octet-stream";
+  pull(self, status.result, status.root, [=](bool here) {
+    if (here)
+      send_blob(self, status.result, type, respond);
+    else
+      refuse(respond, {"E112", "the result of job " + name + " cannot be had",
+                       "the node that has it does not answer", "try again when it is back"});
+  });
+}
+
+void cancel(Self self, const JobStatus& status, const HttpRespond& respond) {
+  auto& s = self->state;
+  if (status.spec->spec.submitter != s.setup.own.subject)
+    return refuse(respond, {"E510", "job " + to_hex(status.spec->id).substr(0, 12) + " is not ours",
+                            "only the node that submitted a job may cancel it",
+                            "ask at node " + to_text(status.spec->spec.submitter)});
+  if (!ended(status.state)) {
+    const auto word =
+        std::make_shared<const Message>(CancelJob{s.setup.codec->seal_cancel(status.spec->id)});
+    if (status.root == s.setup.own.subject)
+      tell(s.wiring->scheduler, FromPeer{status.root, word});
+    else
+      tell(s.wiring->mesh, ToPeer{status.root, word});
+  }
+  answer_job(self, respond, status, 202);
+}
+
+Duration patience_of(const HttpRequest& request) {
+  const auto given = request.query.find("wait");
+  if (given == request.query.end())
+    return Duration::zero();
+  const auto seconds = std::strtod(given->second.c_str(), nullptr);
+  const auto most = double(wait_max.count());
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(std::clamp(std::isfinite(seconds) ? seconds : 0, 0.0, most)));
+}
+
+void one_job(Self self, std::string rest, const HttpRequest& request, const HttpRespond& respond) {
+  const auto slash = rest.find('/');
+  const auto what = slash == rest.npos ? "" : rest.substr(slash);
+  rest.resize(std::min(slash, rest.size()));
+  const bool get = request.method == "GET";
+  if (what.empty() && get)
+    return find_job(self, rest, respond, [=, patience = patience_of(request)](const auto& status) {
+      wait_for(self, status, patience, respond);
+    });
+  if (what == "/result" && get)
+    return find_job(self, rest, respond,
+                    [=](const auto& status) { send_result(self, status, respond); });
+  if (what == "/cancel" && request.method == "POST")
+    return find_job(self, rest, respond,
+                    [=](const auto& status) { cancel(self, status, respond); });
+  refuse(respond, {"E404", "there is no such call", request.method + " " + request.path,
+                   "see node/http/API.md"});
+}
+
+// --- The node and its peers
+
+Record own_record(Self self) {
+  auto record = self->state.setup.own;
+  record.slots_free = self->state.load.slots_free;
+  return record;
+}
+
+Json status_json(Self self) {
+  const auto& s = self->state;
+  const auto own = own_record(self);
+  const auto up =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now(self) - s.setup.started);
+  return {{"schema", 1},
+          {"id", to_text(own.subject)},
+          {"name", own.name},
+          {"version", own.version},
+          {"mesh", to_hex(s.setup.mesh.id).substr(0, 16)},
+          {"open", s.setup.mesh.open()},
+          {"listen", s.setup.listen},
+          {"slots", own.slots},
+          {"running", own.slots - std::min(own.slots, own.slots_free)},
+          {"peers", 1 + s.records.size()},
+          {"jobs", s.working.size()},
+          {"uptime_ms", up.count()},
+          {"pid", ::getpid()}};
+}
+
+Json peers_json(Self self) {
+  const auto& s = self->state;
+  Json list = Json::array();
+  list.push_back(peer_json({own_record(self), true, false, {}}));
+  for (const auto& [id, record] : s.records) {
+    PeerView view{record->record, false, s.up.contains(id), {}};
+    if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())
+      view.rtt_ms = std::chrono::duration<double, std::milli>(rtt->second).count();
+    list.push_back(peer_json(view));
+  }
+  return {{"schema", 1}, {"peers", std::move(list)}};
+}
+
+void list_jobs(Self self, bool mesh_wide, const HttpRespond& respond) {
+  const auto answer = [=](const std::vector<JobStatus>& jobs) {
+    Json list = Json::array();
+    for (const auto& status : jobs)
+      list.push_back(shown(self, status));
+    respond(json_reply(200, Json{{"schema", 1}, {"jobs", std::move(list)}}.dump()));
+  };
+  if (mesh_wide)
+    ask(self, "", {}, answer);
+  else
+    answer(self->state.book->rooted());
+}
+
+void invite(Self self, const HttpRespond& respond) {
+  const auto& s = self->state;
+  if (s.setup.mesh.open())
+    return refuse(respond, {"E304", "an open mesh has no invite", "anyone may join it by a seed",
+                            "on another machine: tessera start --open --seed " + s.setup.listen});
+  respond(json_reply(200, Json{{"schema", 1}, {"invite", to_invite(s.setup.mesh)}}.dump()));
+}
+
+void stop(Self self, const HttpRespond& respond) {
+  respond(json_reply(202, Json{{"schema", 1}, {"stopping", true}}.dump()));
+  tell(self->state.wiring->node, leave_atom_v);
+}
+
+void called(Self self, HttpRequest& request, const HttpRespond& respond) {
+  const auto is = [&](std::string_view method, std::string_view path) {
+    return request.method == method && request.path == path;
+  };
+  const auto under = [&](std::string_view folder) {
+    return request.path.starts_with(folder) ? request.path.substr(folder.size()) : std::string{};
+  };
+  if (is("GET", "/healthz") || is("GET", "/readyz"))
+    return respond({200, "text/plain", {}, std::make_shared<const Bytes>(to_bytes(view("ok")))});
+  if (is("GET", "/v1/status"))
+    return respond(json_reply(200, status_json(self).dump()));
+  if (is("GET", "/v1/invite"))
+    return invite(self, respond);
+  if (is("GET", "/v1/peers"))
+    return respond(json_reply(200, peers_json(self).dump()));
+  if (is("GET", "/v1/kernels"))
+    return respond(json_reply(200, kernels_json().dump()));
+  if (is("POST", "/v1/stop"))
+    return stop(self, respond);
+  if (is("POST", "/v1/jobs"))
+    return submit(self, request, respond);
+  if (is("GET", "/v1/jobs"))
+    return list_jobs(self, request.query.contains("mesh"), respond);
+  if (const auto rest = under("/v1/jobs/"); !rest.empty())
+    return one_job(self, rest, request, respond);
+  if (const auto hash = under("/v1/blobs/"); !hash.empty() && request.method == "PUT")
+    return put_blob(self, hash, request, respond);
+  else if (!hash.empty() && request.method == "GET")
+    return get_blob(self, hash, respond);
+  refuse(respond, {"E404", "there is no such call", request.method + " " + request.path,
+                   "see node/http/API.md"});
+}
+
+void peer_news(Self self, const PeerNews& news) {
+  auto& s = self->state;
+  if (news.kind == PeerNews::Kind::up) {
+    s.up.insert(news.peer);
+    s.book->peer_up(news.peer);
+    return;
+  }
+  s.up.erase(news.peer);
+  s.rtts.erase(news.peer);
+  perform(self, s.book->peer_down(news.peer, now(self)));
+}
+
+void from_peer(Self self, const FromPeer& letter) {
+  auto& book = *self->state.book;
+  if (const auto* query = std::get_if<JobQuery>(letter.message.get()))
+    perform(self, book.receive(letter.from, *query, now(self)));
+  else if (const auto* answer = std::get_if<JobAnswer>(letter.message.get()))
+    perform(self, book.receive(letter.from, *answer, now(self)));
+}
+
+void job_news(Self self, const JobNews& news) {
+  auto& s = self->state;
+  if (!ended(news.status.state))
+    s.working.insert(news.status.spec->id);
+  if (!news.rooted)
+    return;
+  s.book->learned(news.status);
+  answer_waiters(self, news.status);
+}
+
+} // namespace
+
+caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
+  auto& s = self->state;
+  s.book.emplace(JobBookConfig{.self = setup.own.subject}, setup.seed);
+  s.setup = std::move(setup);
+  s.load.slots_free = s.setup.own.slots;
+  s.wiring = std::move(wiring);
+  return {
+      [=](HttpCall& call) { called(self, *call.request, call.respond); },
+      [=](const FromPeer& letter) { from_peer(self, letter); },
+      [=](const JobNews& news) { job_news(self, news); },
+      [=](const JobGone& gone) { self->state.working.erase(gone.job); },
+      [=](const PeerNews& news) { peer_news(self, news); },
+      [=](const RecordNews& news) {
+        if (news.record)
+          self->state.records[news.subject] = news.record;
+        else
+          self->state.records.erase(news.subject);
+      },
+      [=](const RttNews& news) { self->state.rtts[news.peer] = news.rtt; },
+      [=](const OwnLoad& load) { self->state.load = load; },
+      [=](const BlobHere& here) { pulled(self, here.blob, true); },
+      [=](const BlobGone& gone) { pulled(self, gone.blob, false); },
+      [=](const WorkDone& done) { tried_leaf(self, done.id, done.cpu_ns, nullptr); },
+      [=](const WorkFailed& failed) { tried_leaf(self, failed.id, 0, &failed.why); },
+      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](tick_atom) { ticked(self); },
+      [=](wake_atom) {
+        self->state.armed.reset();
+        perform(self, self->state.book->wake(now(self)));
+      },
+  };
+}
+
+} // namespace tessera

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "actors/shell_actor.hpp"
+#include "net/wire/codec.hpp"
+#include "node/api_json.hpp"
+#include "node/job_book.hpp"
+#include "node/mesh_file.hpp"
+#include "node/messages_actor.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+
+// The shell of the local API: what each call of node/http/API.md means. Also answers peers'
+// questions about jobs.
+namespace tessera {
+
+struct ApiSetup {
+  std::shared_ptr<const Codec> codec;
+  Record own; // As the mesh starts with it.
+  MeshMembership mesh;
+  std::string listen; // "10.0.0.5:7700"
+  std::uint64_t seed = 0;
+  Time started;
+};
+
+struct ApiShell {
+  static inline const char* name = "api";
+  ApiSetup setup;
+  WiringPtr wiring;
+  std::optional<JobBook> book;
+  std::optional<Time> armed;
+
+  using Found = std::function<void(std::vector<JobStatus>)>;
+  std::map<std::uint64_t, Found> tickets;
+  std::uint64_t next_ticket = 1;
+
+  struct Waiter { // GET /v1/jobs/ID?wait=S
+    JobStatus last;
+    Time until;
+    HttpRespond respond;
+  };
+  std::vector<Waiter> waiters;
+  bool polling = false; // A tick for those whose job is rooted elsewhere is on its way.
+
+  using Pulled = std::function<void(bool here)>;
+  std::map<BlobId, std::vector<Pulled>> pulls;
+
+  // --leaf auto: runs one leaf of growing size in a slot.
+  struct Calibration {
+    JobRequest request;
+    JobSpec spec;
+    SpecPtr trial;
+    HttpRespond respond;
+  };
+  std::map<WorkId, Calibration> calibrations;
+
+  std::set<JobId> working; // Jobs that have an actor here.
+  std::map<NodeId, std::shared_ptr<const SignedRecord>> records;
+  std::set<NodeId> up;
+  std::map<NodeId, Duration> rtts;
+  OwnLoad load;
+};
+
+caf::behavior api_actor(caf::stateful_actor<ApiShell>* self, ApiSetup setup, WiringPtr wiring);
+
+} // namespace tessera

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "net/message.hpp"
+#include "node/kernels/kernel.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+// The API's objects, as node/http/API.md lists them.
+namespace tessera {
+
+using Json = nlohmann::json;
+using NameOf = std::function<std::string(const NodeId&)>; // Empty where no record tells it.
+
+std::string_view to_text(JobState state);
+std::string to_text(const Address& address); // "10.0.0.5:7700", "[::1]:7700".
+
+Json job_json(const JobStatus& status, const NameOf& name);
+Json kernels_json();
+
+struct PeerView {
+  Record record;
+  bool self = false, direct = false;
+  std::optional<double> rtt_ms;
+};
+Json peer_json(const PeerView& peer);
+
+// What POST /v1/jobs says. Parameters are checked; items, leaf and input are not yet.
+struct JobRequest {
+  const Kernel* kernel = nullptr;
+  Params params;
+  std::uint64_t items = 0; // 0: not said.
+  std::uint64_t leaf = 0;  // 0: the kernel's own.
+  bool auto_leaf = false;
+  std::optional<BlobId> input;
+};
+
+// E400: not this JSON. E423: no such kernel, with the nearest. E420: parameters. E421: items or
+// leaf. E422: an input is missing, or is not wanted.
+Result<JobRequest> job_request(ByteView body);
+
+} // namespace tessera

@@ -1,0 +1,425 @@
+#include "node/node.hpp"
+
+#include "node/cli/terminal.hpp"
+#include "node/node_actor.hpp"
+#include "node/secret_file.hpp"
+#include "node/speed.hpp"
+#include "node/worker/worker.hpp"
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/signal_set.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <future>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <sys/stat.h>
+#include <thread>
+
+namespace tessera {
+namespace {
+
+constexpr std::uint16_t ports_tried = 100; // From the default one up, where none was asked for.
+constexpr int exit_failed = 1, exit_usage = 2;
+
+// Ends the start, with what the user reads.
+struct CannotStart {
+  Error why;
+  int code = exit_failed;
+};
+
+template<class T>
+T must(Result<T> result, int code = exit_failed) {
+  if (!result)
+    throw CannotStart{result.error(), code};
+  return std::move(*result);
+}
+
+// --- Which mesh
+
+MeshMembership chosen_mesh(const StartOptions& o, const std::optional<MeshMembership>& before) {
+  if (!o.invite.empty()) {
+    if (o.open)
+      throw CannotStart{{"E310", "--join and --open do not go together",
+                         "an invite is for a private mesh", "leave one of them out"},
+                        exit_usage};
+    auto invited = must(from_invite(o.invite), exit_usage);
+    if (before && before->id != invited.id)
+      throw CannotStart{{"E310", "this node belongs to another mesh",
+                         o.paths.mesh.string() + " names it",
+                         "use another folder: --data DIR, or move that file away"},
+                        exit_usage};
+    return invited;
+  }
+  if (before) {
+    if (o.open && !before->open())
+      throw CannotStart{{"E310", "this node belongs to a private mesh",
+                         o.paths.mesh.string() + " names it",
+                         "leave out --open, or use another folder: --data DIR"},
+                        exit_usage};
+    return *before;
+  }
+  if (o.open)
+    return open_mesh();
+  if (!o.seeds.empty())
+    throw CannotStart{{"E310", "a seed alone does not say which mesh to join",
+                       "a private mesh is joined with an invite, which names seeds itself",
+                       "tessera start --join INVITE, or for an open mesh: --open --seed HOST:PORT"},
+                      exit_usage};
+  return found_mesh();
+}
+
+// --- Addresses
+
+bool wildcard(const std::string& host) {
+  return host.empty() || host == "0.0.0.0" || host == "::";
+}
+
+// What other machines may dial. Loopback only where there is nothing else.
+std::vector<Address> own_addresses(const std::string& host, std::uint16_t port) {
+  if (!wildcard(host))
+    return {{host, port}};
+  std::vector<Address> out;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) == 0) {
+    for (auto* i = list; i; i = i->ifa_next) {
+      if (!i->ifa_addr || (i->ifa_flags & IFF_LOOPBACK) || !(i->ifa_flags & IFF_UP))
+        continue;
+      const bool v4 = i->ifa_addr->sa_family == AF_INET;
+      if (!v4 && !(i->ifa_addr->sa_family == AF_INET6 && host == "::"))
+        continue;
+      char text[NI_MAXHOST];
+      const auto size = v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+      const bool read = ::getnameinfo(i->ifa_addr, socklen_t(size), text, sizeof text, nullptr, 0,
+                                      NI_NUMERICHOST) == 0;
+      if (read && std::string_view{text}.find('%') == std::string_view::npos &&
+          out.size() < addresses_max)
+        out.push_back({text, port});
+    }
+    ::freeifaddrs(list);
+  }
+  if (out.empty())
+    out.push_back({"127.0.0.1", port});
+  return out;
+}
+
+// --- The parts outside of actors
+
+// One Asio thread. The context outlives it, for those who still post.
+class Io {
+public:
+  Io() : work_(context.get_executor()), thread_([this] { context.run(); }) {}
+  ~Io() { stop(); }
+  void stop() {
+    context.stop();
+    if (thread_.joinable())
+      thread_.join();
+  }
+  asio::io_context context{1};
+
+private:
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+class ActorSystemConfig : public caf::actor_system_config {
+public:
+  ActorSystemConfig() {
+    add_message_types<caf::id_block::tessera>();
+    add_message_types<caf::id_block::tessera_node>();
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+    set("scheduler.max-throughput", std::size_t{16});
+  }
+};
+
+std::string loopback_url(std::uint16_t port) {
+  return "http://127.0.0.1:" + std::to_string(port);
+}
+
+std::string fresh_token() {
+  Secret<32> token;
+  fill_random(token.bytes);
+  return to_base32(token.view());
+}
+
+std::uint64_t cores() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::vector<std::string> own_kernels() {
+  std::vector<std::string> names;
+  for (const auto* kernel : kernels())
+    names.push_back(kernel->info().name + "@" + std::to_string(kernel->info().version));
+  return names;
+}
+
+std::int64_t unix_ms_at_zero() {
+  using std::chrono::duration_cast, std::chrono::milliseconds;
+  return duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count() -
+         duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
+}
+
+LinkEvents news_to(const caf::actor& session) {
+  return {[session](SessionNews news) { caf::anon_send(session, std::move(news)); }};
+}
+
+// Everything that a node is, from the folder to the farewell.
+class Running {
+public:
+  explicit Running(const StartOptions& options)
+      : options_(options), zygote_(must(Zygote::start())),
+        log_(spdlog::stderr_color_mt("tessera")) {
+    log_->set_pattern("%H:%M:%S %^%l%$ %v");
+    fresh_ = !std::filesystem::exists(options.paths.key);
+    identity_.emplace(must(Identity::load_or_create(options.paths.key)));
+    open_journal();
+    join();
+    io_.emplace();
+    listen();
+    codec_ = std::make_shared<const Codec>(*identity_, mesh_.id);
+    system_.emplace(config_);
+    node_ = system_->spawn(node_actor, setup());
+    serve();
+    write_access();
+  }
+
+  int run() {
+    asio::signal_set signals{io_->context, SIGINT, SIGTERM, SIGHUP};
+    signals.async_wait([this](std::error_code failed, int) {
+      if (!failed)
+        caf::anon_send(node_, leave_atom_v);
+    });
+    greet();
+    const auto why = ended_.get_future().get();
+    signals.cancel();
+    stop();
+    if (why)
+      std::fprintf(stderr, "%s\n", to_text(*why).c_str());
+    return why ? exit_failed : 0;
+  }
+
+  // Also when the start was given up half-way.
+  ~Running() { stop(); }
+
+private:
+  void open_journal() {
+    auto journal = must(Journal::open(options_.paths.journal));
+    boot_ = must(journal.next_boot());
+    remembered_ = must(journal.peers());
+  }
+
+  void join() {
+    const auto before = must(load_mesh(options_.paths.mesh));
+    mesh_ = chosen_mesh(options_, before);
+    founded_ = !before && options_.invite.empty() && !mesh_.open();
+    if (before)
+      mesh_.add_seeds(before->seeds);
+    mesh_.add_seeds(options_.seeds);
+    must(save_mesh(options_.paths.mesh, mesh_));
+    seeds_ = mesh_.seeds;
+  }
+
+  void listen() {
+    const auto& at = options_.listen;
+    const auto try_port = [&](std::uint16_t port) {
+      return tessera::listen(
+          io_->context, at.host, port,
+          [this](NoiseRole role, std::optional<NodeId> expect) { return handshake(role, expect); },
+          {}, [this](LinkPtr link) { return accepted(std::move(link)); });
+    };
+    auto listener = try_port(at.port);
+    for (std::uint16_t i = 1; !listener && !options_.listen_given && i < ports_tried; ++i)
+      listener = try_port(std::uint16_t(at.port + i));
+    listener_ = must(std::move(listener));
+    addresses_ = own_addresses(at.host, listener_->port());
+    own_.subject = identity_->id();
+    own_.name = options_.name;
+    own_.version = TESSERA_VERSION;
+    own_.addresses = addresses_;
+    own_.cores = std::uint32_t(cores());
+    own_.slots = options_.slots.value_or(std::uint32_t(std::max<std::uint64_t>(1, cores() - 1)));
+    own_.slots_free = own_.slots;
+    own_.speed = measured_speed();
+    own_.kernels = own_kernels();
+  }
+
+  HandshakeConfig handshake(NoiseRole role, std::optional<NodeId> expect) const {
+    HandshakeConfig config{};
+    config.role = role;
+    config.identity = &*identity_;
+    config.mesh = mesh_.id;
+    if (mesh_.psk)
+      config.psks.push_back(*mesh_.psk);
+    config.boot = boot_;
+    config.expect = expect;
+    return config;
+  }
+
+  // On the Asio thread, as all callbacks of links.
+  LinkEvents accepted(LinkPtr link) {
+    const auto wiring = board_->wiring();
+    const auto session = system_->spawn(session_actor, codec_, false, wiring);
+    caf::anon_send(session, std::move(link));
+    caf::anon_send(wiring->node, session);
+    return news_to(session);
+  }
+
+  LinkPtr dial(const Address& address, std::optional<NodeId> expect, const caf::actor& session) {
+    return tessera::dial(io_->context, address.host, address.port,
+                         handshake(NoiseRole::initiator, expect), {}, news_to(session));
+  }
+
+  NodeSetup setup() {
+    NodeSetup node;
+    node.store = {identity_->id(), options_.paths.journal, options_.paths.blobs,
+                  options_.blob_quota_bytes, codec_};
+    node.scheduler.self = own_.subject;
+    node.scheduler.slots = own_.slots;
+    node.scheduler.speed = own_.speed;
+    node.scheduler.kernels = own_.kernels;
+    node.job.self = own_.subject;
+    node.job.boot = boot_;
+    node.job.slots = own_.slots;
+    node.job.speed = own_.speed;
+    node.mesh = {{}, own_, boot_, remembered_, 0, codec_, ports()};
+    node.mesh.config.self = own_.subject;
+    node.mesh.config.seeds = seeds_;
+    node.mesh.config.addresses = addresses_;
+    node.mesh.config.unix_ms_at_zero = unix_ms_at_zero();
+    auto invited = mesh_;
+    invited.add_seeds(addresses_);
+    node.api = {codec_, own_, invited, to_text(addresses_.front()), 0, Clock::now()};
+    WorkerLimits limits;
+    limits.memory_bytes = options_.memory_bytes;
+    for (std::uint32_t i = 0; i < std::max(1u, own_.slots); ++i)
+      node.slots.push_back({i, &zygote_, &io_->context, limits});
+    node.board = board_;
+    node.log = [this](const std::string& what) { log_->warn(what); };
+    node.ended = [this](std::optional<Error> why) { ended_.set_value(std::move(why)); };
+    return node;
+  }
+
+  MeshPorts ports() {
+    return {[this](const Address& address, std::optional<NodeId> expect,
+                   const caf::actor& session) { return dial(address, expect, session); },
+            [this](const std::vector<PeerAddress>& peers) {
+              tell(board_->wiring()->store, SavePeers{peers});
+            },
+            [this](const Address& seed, const std::string& why) {
+              const Error error{"E302", "no answer from seed " + to_text(seed), why,
+                                "is a node listening there? it is tried again and again"};
+              std::fprintf(stderr, "%s\n", to_text(error).c_str());
+            }};
+  }
+
+  void serve() {
+    token_ = fresh_token();
+    HttpConfig config;
+    config.port = options_.api_port;
+    config.token = token_;
+    http_ = must(serve_http(
+        io_->context, config, [board = board_](HttpRequest request, HttpRespond respond) {
+          tell(board->wiring()->api,
+               HttpCall{std::make_shared<HttpRequest>(std::move(request)), std::move(respond)});
+        }));
+  }
+
+  void write_access() {
+    must(write_secret_file(options_.paths.token, token_ + "\n"));
+    must(write_secret_file(options_.paths.api, loopback_url(http_->port()) + "\n"));
+  }
+
+  void greet() const {
+    const auto id = to_text(identity_->id());
+    const auto listening = to_text(addresses_.front());
+    if (options_.json) {
+      const Json line{{"schema", 1},
+                      {"event", "started"},
+                      {"id", id},
+                      {"listen", listening},
+                      {"api", loopback_url(http_->port())},
+                      {"pid", ::getpid()}};
+      std::fprintf(stdout, "%s\n", line.dump().c_str());
+      std::fflush(stdout);
+      return;
+    }
+    std::string text;
+    const auto say = [&](const std::string& name, const std::string& what) {
+      text += " " + name + std::string(14 - name.size(), ' ') + what + "\n";
+    };
+    say(founded_ ? "new mesh" : "mesh",
+        mesh_.open()
+            ? "open: anyone may join who knows a seed"
+            : "private; others need an invite" + std::string{founded_ ? " (or: --open)" : ""});
+    say(fresh_ ? "new identity" : "identity", id + "  (" + options_.paths.key.string() + ")");
+    say("listening", listening);
+    say("limits", std::to_string(own_.slots) + " of " + std::to_string(own_.cores) + " cores, " +
+                      cli::bytes(options_.memory_bytes) + " each");
+    if (mesh_.open()) {
+      say("next", "another machine:  tessera start --open --seed " + listening);
+    } else {
+      auto invited = mesh_;
+      invited.add_seeds(addresses_);
+      say("next",
+          "another machine:  tessera start --join " + to_invite(invited) + "   (kept secret)");
+    }
+    say("", "a job:            tessera submit mandelbrot -o m.png");
+    std::fprintf(stderr, "%s", text.c_str());
+  }
+
+  // First whoever calls in, then the actors; all of them go with the node's.
+  void stop() {
+    std::error_code gone;
+    if (http_) {
+      std::filesystem::remove(options_.paths.api, gone);
+      http_->close();
+    }
+    if (listener_)
+      listener_->close();
+    if (io_)
+      io_->stop();
+    if (const auto node = std::exchange(node_, nullptr))
+      caf::anon_send_exit(node, caf::exit_reason::kill);
+    system_.reset();
+  }
+
+  const StartOptions options_;
+  Zygote zygote_; // First: it forks while there is one thread.
+  std::shared_ptr<spdlog::logger> log_;
+  bool fresh_ = false, founded_ = false;
+  std::optional<Identity> identity_;
+  std::uint64_t boot_ = 0;
+  std::vector<PeerAddress> remembered_;
+  MeshMembership mesh_;
+  std::vector<Address> seeds_, addresses_;
+  Record own_;
+  std::string token_;
+  std::promise<std::optional<Error>> ended_;
+  std::shared_ptr<Switchboard> board_ = std::make_shared<Switchboard>();
+  std::shared_ptr<const Codec> codec_;
+  ActorSystemConfig config_;
+  std::optional<Io> io_;
+  std::optional<caf::actor_system> system_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<HttpServer> http_;
+  caf::actor node_;
+};
+
+} // namespace
+
+int run_node(const StartOptions& options) {
+  try {
+    return Running{options}.run();
+  } catch (const CannotStart& failed) {
+    std::fprintf(stderr, "%s\n", to_text(failed.why).c_str());
+    return failed.code;
+  }
+}
+
+} // namespace tessera

@@ -1,0 +1,296 @@
+#include "node/node_actor.hpp"
+
+#include <caf/actor_cast.hpp>
+
+namespace tessera {
+namespace {
+
+using Self = caf::stateful_actor<NodeShell>*;
+
+constexpr std::size_t deaths_max = 3; // Of one child within a minute.
+constexpr auto hand_back_max = std::chrono::seconds(3);
+constexpr auto drain_max = std::chrono::seconds(1);
+
+std::uint64_t dice() {
+  std::array<std::uint8_t, 8> bytes;
+  fill_random(bytes);
+  std::uint64_t seed;
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed;
+}
+
+WiringPtr wiring_of(Self self) {
+  return std::make_shared<const Wiring>(self->state.wiring);
+}
+
+// Tells everybody who is who.
+void rewire(Self self) {
+  auto& s = self->state;
+  const auto wiring = wiring_of(self);
+  s.setup.board->set(wiring);
+  for (const auto& who : {s.wiring.store, s.wiring.scheduler, s.wiring.api, s.wiring.mesh})
+    tell(who, wiring);
+  for (const auto& slot : s.wiring.slots)
+    tell(slot, wiring);
+  for (const auto& [id, job] : s.jobs)
+    tell(job.actor, wiring);
+  for (const auto& [address, session] : s.sessions)
+    tell(session, wiring);
+}
+
+void keep(Self self, const caf::actor& child, std::string what) {
+  self->state.children[child.address()] = std::move(what);
+  self->monitor(child);
+}
+
+// --- The children, each as it is started and started again
+
+void start_store(Self self) {
+  auto& s = self->state;
+  s.wiring.store = self->spawn<caf::detached>(store_actor, s.setup.store, wiring_of(self));
+  keep(self, s.wiring.store, "store");
+}
+void start_api(Self self) {
+  auto& s = self->state;
+  auto setup = s.setup.api;
+  setup.seed = dice();
+  s.wiring.api = self->spawn(api_actor, setup, wiring_of(self));
+  keep(self, s.wiring.api, "api");
+}
+void start_scheduler(Self self) {
+  auto& s = self->state;
+  s.wiring.scheduler = self->spawn(scheduler_actor, s.setup.scheduler, dice(), wiring_of(self));
+  keep(self, s.wiring.scheduler, "scheduler");
+}
+void start_mesh(Self self) {
+  auto& s = self->state;
+  auto setup = s.setup.mesh;
+  setup.seed = dice();
+  setup.config.first_dial_key += s.mesh_starts++ << 32;
+  s.wiring.mesh = self->spawn(mesh_actor, std::move(setup), wiring_of(self));
+  keep(self, s.wiring.mesh, "mesh");
+}
+void start_slot(Self self, std::size_t number) {
+  auto& s = self->state;
+  s.wiring.slots.resize(s.setup.slots.size());
+  s.wiring.slots[number] = self->spawn(slot_actor, s.setup.slots[number], wiring_of(self));
+  keep(self, s.wiring.slots[number], "slot " + std::to_string(number));
+}
+
+// --- Jobs
+
+void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResult> frontier) {
+  auto& s = self->state;
+  const auto job = self->spawn(
+      job_actor, JobOpening{s.setup.job, spec, root, std::move(frontier), dice()}, wiring_of(self));
+  s.jobs[spec->id] = {job, spec, root};
+  keep(self, job, "job " + to_hex(spec->id).substr(0, 12));
+  tell(s.wiring.scheduler, JobHere{spec, job});
+}
+
+void open_root(Self self, const OpenRoot& open) {
+  if (!self->state.jobs.contains(open.spec->id))
+    start_job(self, open.spec, true, open.frontier);
+}
+
+void open_leases(Self self, const OpenLeases& open) {
+  auto& s = self->state;
+  const auto& accepted = open.accepted;
+  if (s.leaving)
+    return; // Their lessor hears of it by the next beat.
+  if (!s.jobs.contains(accepted.spec->id))
+    start_job(self, accepted.spec, false, {});
+  for (const auto& lease : accepted.leases)
+    tell(s.jobs.at(accepted.spec->id).actor, LeasedFrom{accepted.lessor, lease});
+}
+
+void job_gone(Self self, const JobGone& gone) {
+  auto& s = self->state;
+  const auto known = s.jobs.find(gone.job);
+  if (known == s.jobs.end() || self->current_sender() != known->second.actor)
+    return;
+  s.children.erase(known->second.actor.address());
+  s.jobs.erase(known);
+  tell(s.wiring.scheduler, gone);
+  tell(s.wiring.api, gone);
+}
+
+// What the journal knows: ended jobs are told of, running ones go on; or just `only`.
+void resume(Self self, std::optional<JobId> only = {}) {
+  auto& s = self->state;
+  self->request(s.wiring.store, caf::infinite, RootsAsk{})
+      .then(
+          [=](const Roots& roots) {
+            for (const auto& [status, frontier] : roots.roots) {
+              if (only && status.spec->id != *only)
+                continue;
+              if (ended(status.state))
+                tell(self->state.wiring.api, JobNews{status, true});
+              else
+                open_root(self, OpenRoot{status.spec, frontier});
+            }
+          },
+          [](const caf::error&) {}); // The store died; it is asked again when it is back.
+}
+
+// --- Deaths
+
+void end(Self self, std::optional<Error> why) {
+  auto& s = self->state;
+  if (!std::exchange(s.over, true))
+    s.setup.ended(std::move(why));
+}
+
+// Whether it keeps dying.
+bool too_often(Self self, const std::string& what) {
+  auto& times = self->state.deaths[what];
+  times.push_back(now(self));
+  while (now(self) - times.front() > std::chrono::minutes(1))
+    times.pop_front();
+  return times.size() >= deaths_max;
+}
+
+void restart_job(Self self, const caf::actor_addr& who) {
+  auto& s = self->state;
+  const auto job = std::find_if(s.jobs.begin(), s.jobs.end(), [&](const auto& known) {
+    return known.second.actor.address() == who;
+  });
+  if (job == s.jobs.end())
+    return;
+  const auto [id, dead] = *job;
+  s.jobs.erase(job);
+  tell(s.wiring.scheduler, JobGone{id});
+  tell(s.wiring.api, JobGone{id});
+  for (const auto& slot : s.wiring.slots)
+    tell(slot, DropJob{id});
+  if (dead.root)
+    resume(self, id);
+}
+
+void restart(Self self, const caf::actor_addr& who, const std::string& what) {
+  auto& s = self->state;
+  if (what == "store") {
+    start_store(self);
+  } else if (what == "api") {
+    start_api(self);
+    resume(self); // What ended before is told to the new one.
+  } else if (what == "mesh") {
+    start_mesh(self);
+  } else if (what == "scheduler") {
+    start_scheduler(self);
+    for (const auto& [id, job] : s.jobs)
+      tell(s.wiring.scheduler, JobHere{job.spec, job.actor});
+  } else if (what.starts_with("slot")) {
+    for (std::size_t i = 0; i < s.wiring.slots.size(); ++i)
+      if (s.wiring.slots[i].address() == who) {
+        start_slot(self, i);
+        tell(s.wiring.scheduler, SlotReset{std::uint32_t(i)});
+      }
+  } else {
+    return restart_job(self, who);
+  }
+  rewire(self);
+}
+
+void child_down(Self self, const caf::down_msg& down) {
+  auto& s = self->state;
+  const auto who = down.source;
+  if (s.sessions.erase(who)) {
+    if (s.leaving && s.left && s.sessions.empty())
+      end(self, {});
+    return;
+  }
+  auto child = s.children.extract(who);
+  if (child.empty() || s.over)
+    return;
+  const auto& what = child.mapped();
+  s.setup.log(what + " died: " + self->system().render(down.reason));
+  if (too_often(self, what))
+    end(self, Error{"E390", what + " died three times within a minute",
+                    self->system().render(down.reason),
+                    "start the node again: what it had accepted goes on; please report this"});
+  else
+    restart(self, who, what);
+}
+
+// --- Leaving
+
+// Leases go back first, then the mesh is told, then what is queued is sent.
+void farewell(Self self) {
+  auto& s = self->state;
+  if (std::exchange(s.left, true))
+    return;
+  tell(s.wiring.mesh, leave_atom_v);
+  self->delayed_send(self, std::chrono::milliseconds(50), close_atom_v);
+  self->delayed_send(self, drain_max, left_atom_v);
+}
+
+bool hands_back(const NodeShell& s) {
+  return std::any_of(s.jobs.begin(), s.jobs.end(),
+                     [](const auto& job) { return !job.second.root; });
+}
+
+void leave(Self self) {
+  auto& s = self->state;
+  if (std::exchange(s.leaving, true))
+    return;
+  tell(s.wiring.scheduler, leave_atom_v);
+  for (const auto& [id, job] : s.jobs)
+    if (!job.root)
+      tell(job.actor, leave_atom_v);
+  if (hands_back(s))
+    self->delayed_send(self, hand_back_max, leave_atom_v, true);
+  else
+    farewell(self);
+}
+
+void close_sessions(Self self) {
+  auto& s = self->state;
+  for (const auto& [address, session] : s.sessions)
+    tell(session, close_atom_v, std::string{"this node leaves the mesh"});
+  if (s.sessions.empty())
+    end(self, {});
+}
+
+} // namespace
+
+NodeShell::~NodeShell() {
+  for (const auto& [child, what] : children)
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::kill);
+}
+
+caf::behavior node_actor(Self self, NodeSetup setup) {
+  auto& s = self->state;
+  s.setup = std::move(setup);
+  s.wiring.node = caf::actor_cast<caf::actor>(self);
+  self->set_down_handler([=](caf::down_msg& down) { child_down(self, down); });
+  start_store(self);
+  start_api(self);
+  start_scheduler(self);
+  for (std::size_t i = 0; i < s.setup.slots.size(); ++i)
+    start_slot(self, i);
+  resume(self);
+  start_mesh(self);
+  rewire(self);
+  return {
+      [=](const OpenRoot& open) { open_root(self, open); },
+      [=](const OpenLeases& open) { open_leases(self, open); },
+      [=](const JobGone& gone) {
+        job_gone(self, gone);
+        if (self->state.leaving && !hands_back(self->state))
+          farewell(self);
+      },
+      [=](const caf::actor& session) {
+        auto& s = self->state;
+        s.sessions[session.address()] = session;
+        self->monitor(session);
+        tell(session, wiring_of(self)); // It may have been made with an older one.
+      },
+      [=](leave_atom) { leave(self); },
+      [=](leave_atom, bool) { farewell(self); },
+      [=](close_atom) { close_sessions(self); },
+      [=](left_atom) { end(self, {}); },
+  };
+}
+
+} // namespace tessera
