@@ -27,11 +27,7 @@ namespace {
 constexpr std::uint16_t ports_tried = 100; // From the default one up, where none was asked for.
 constexpr int exit_failed = 1, exit_usage = 2;
 
-// Ends the start, with what the user reads.
-struct CannotStart {
-  Error why;
-  int code = exit_failed;
-};
+using CannotStart = Node::CannotStart;
 
 template<class T>
 T must(Result<T> result, int code = exit_failed) {
@@ -169,10 +165,11 @@ LinkEvents news_to(const caf::actor& session) {
   return {[session](SessionNews news) { caf::anon_send(session, std::move(news)); }};
 }
 
+} // namespace
+
 // Everything that a node is, from the folder to the farewell.
-class Running {
-public:
-  explicit Running(const StartOptions& options)
+struct Node::Parts {
+  explicit Parts(const StartOptions& options)
       : options_(options), zygote_(must(Zygote::start())),
         log_(spdlog::stderr_color_mt("tessera")) {
     log_->set_pattern("%H:%M:%S %^%l%$ %v");
@@ -205,9 +202,8 @@ public:
   }
 
   // Also when the start was given up half-way.
-  ~Running() { stop(); }
+  ~Parts() { stop(); }
 
-private:
   void open_journal() {
     auto journal = must(Journal::open(options_.paths.journal));
     boot_ = must(journal.next_boot());
@@ -386,6 +382,7 @@ private:
       io_->stop();
     if (const auto node = std::exchange(node_, nullptr))
       caf::anon_send_exit(node, caf::exit_reason::kill);
+    board_->set(std::make_shared<const Wiring>()); // An actor that is held never ends.
     system_.reset();
   }
 
@@ -411,11 +408,19 @@ private:
   caf::actor node_;
 };
 
-} // namespace
+Node::Node(const StartOptions& options) : parts_(std::make_unique<Parts>(options)) {}
+Node::~Node() = default;
+
+int Node::run() {
+  return parts_->run();
+}
+WiringPtr Node::wiring() const {
+  return parts_->board_->wiring();
+}
 
 int run_node(const StartOptions& options) {
   try {
-    return Running{options}.run();
+    return Node{options}.run();
   } catch (const CannotStart& failed) {
     std::fprintf(stderr, "%s\n", to_text(failed.why).c_str());
     return failed.code;
