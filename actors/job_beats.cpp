@@ -156,7 +156,7 @@ void Job::Machine::peer_up(const NodeId& id, std::uint64_t boot) {
   p.down_at.reset();
   p.suspected = false;
   p.differing = 0;
-  if (reborn)
+  if (reborn) // guard: new-boot-voids
     reclaim(id, End::reclaimed);
   for (auto& [key, h] : held) {
     if (h.rooted())

@@ -11,8 +11,9 @@ LeaseId Job::Machine::new_lease_id() {
 }
 
 bool Job::Machine::may_give(const Held& h, NodeId asker) const {
-  return h.bond != Held::Bond::over && h.path.size() < path_nodes_max &&
-         std::find(h.path.begin(), h.path.end(), asker) == h.path.end();
+  if (std::count(h.path.begin(), h.path.end(), asker)) // guard: never-on-own-path
+    return false;
+  return h.bond != Held::Bond::over && h.path.size() < path_nodes_max;
 }
 
 Lease Job::Machine::give_blocks(Held& h, NodeId thief, std::vector<Block> blocks) {
@@ -140,7 +141,7 @@ void Job::Machine::end_given(LeaseId lease, End how) {
     for (const auto& b : g.blocks) {
       if (how == End::reclaimed) // It may have run them, and lives on to tell, or not.
         rerun(h, tree.size(b) - std::min(tree.size(b), h->ledger.done_leaves(b)));
-      h->ledger.unlease(b, lease);
+      h->ledger.unlease(b, lease); // guard: ended-lease-queued
     }
   }
   auto& count = how == End::returned    ? counters.leases_returned

@@ -282,10 +282,11 @@ void Job::Machine::tend(Held& h) {
     return;
   const bool loose = h.bond != Held::Bond::bound;
   if (h.out && now >= h.sent + resend_after) {
+    h.sent = now;
     if (loose && now >= h.target_since + config.suspect_after)
       next_target(h);
     else
-      send_result(h);
+      send(h.taker(), *h.out); // guard: result-resent
   } else if (!h.out && loose && now >= h.sent + resend_after && now >= h.not_before) {
     probe(h);
   }

@@ -236,8 +236,11 @@ bool Job::Machine::upheld(const Account::Part& part) const {
 
 // Says how far results are taken, and covered.
 void Job::Machine::receipt(Account& a) {
-  while (!a.uncovered.empty() && upheld(a.uncovered.front()))
+  while (!a.uncovered.empty()) {
+    if (!upheld(a.uncovered.front())) // guard: covered-when-written
+      break;
     a.uncovered.pop_front();
+  }
   a.covered = a.uncovered.empty() ? a.taken : std::max(a.covered, a.uncovered.front().sequence - 1);
   send(a.thief, Receipt{id(), a.lease, a.taken, a.covered == a.taken});
 }

@@ -310,8 +310,8 @@ Ledger::Verdict Ledger::done(Block block, const Partial& partial) {
   if (!tree_.valid(block) || !cover_of(block))
     return {Verdict::outside};
   const auto begin = tree_.begin(block);
-  if (const auto& there = at(begin)->second;
-      there.part == Part::done && tree_.contains(there.block, block)) {
+  const auto& there = at(begin)->second;
+  if (there.part == Part::done && tree_.contains(there.block, block)) { // guard: done-stays-done
     const bool same = there.block != block || there.partial.digest == partial.digest;
     return {same ? Verdict::duplicate : Verdict::conflict, tree_.size(block)};
   }
@@ -327,7 +327,7 @@ Ledger::Verdict Ledger::done(Block block, const Partial& partial) {
   }
   if (const auto known = known_.extract(block); !known.empty())
     verdict.differs = known.mapped() != partial.digest;
-  drop_merges(block);
+  drop_merges(block); // guard: replaced-merges-dropped
   insert({block, Part::done, attempt, {}, partial});
   fresh_.insert(begin);
   offer_merge(block);

@@ -306,7 +306,7 @@ struct Scheduler::Machine {
     if (!grant.leases.empty() && is_repeated(from, grant))
       return;
     if (!ask || !ask->sent || ask->victim != from || ask->id != grant.ask) {
-      refuse(from, grant, "not asked for", out); // guard: unasked grant refused
+      refuse(from, grant, "not asked for", out); // guard: unasked-grant-refused
       return;
     }
     if (grant.leases.empty())

@@ -222,7 +222,7 @@ public:
       events_.pop();
       now_ = event.at;
       if (++totals.events > events_max)
-        throw Broken("more events than a finite history has");
+        throw Broken("more events than a finite history has:" + story());
       event.happen();
     }
     return true;
@@ -319,6 +319,7 @@ private:
     std::uint64_t number; // Of this life of the job on this node.
     QueueReport report;
     std::optional<Time> armed;
+    std::map<Index, std::uint64_t> met{}; // Who, at which boot, as it was told.
   };
   struct Piece {
     JobId job;
@@ -409,7 +410,13 @@ private:
     perform(n, id, job.start(now_));
     for (Index other = 0; other < nodes_.size(); ++other)
       if (session_seen(n, other)) // As the mesh tells a new actor.
-        perform(n, id, job.peer_up(nodes_[other].config.self, nodes_[other].boot, now_));
+        meet(n, id, other, nodes_[other].boot);
+  }
+
+  void meet(Index n, const JobId& id, Index other, std::uint64_t boot) {
+    auto& job = nodes_[n].jobs.at(id);
+    job.met[other] = boot;
+    perform(n, id, job.machine.peer_up(nodes_[other].config.self, boot, now_));
   }
 
   // Its actors read their letters; then each machine of it is checked, and its wake-up set.
@@ -843,9 +850,14 @@ private:
         if (std::find(lease.path.begin(), lease.path.end(), nodes_[to].config.self) !=
             lease.path.end())
           throw Broken("a grant went to a node on the lease's path");
-        if (!leases_.insert({nodes_[from].config.self, lease.id}).second)
+        const auto boot = nodes_[from].jobs.at(lease.job).met[to];
+        if (!leases_.insert({{nodes_[from].config.self, lease.id}, boot}).second)
           throw Broken("a lease id was used twice");
       }
+    if (const auto* table = std::get_if<LeaseTable>(&message))
+      for (const auto& row : table->rows)
+        if (row.lessor)
+          check_boot(from, to, table->job, row.lease);
     if (const auto* result = std::get_if<LeaseResult>(&message)) {
       for (const auto& r : result->done)
         check_partial(result->job, r);
@@ -854,6 +866,13 @@ private:
     }
     if (const auto* receipt = std::get_if<Receipt>(&message); receipt && receipt->covered)
       check_custody(from, to, *receipt);
+  }
+
+  // What a boot of a thief held ends with it (L4).
+  void check_boot(Index from, Index to, const JobId& job, LeaseId lease) {
+    const auto then = leases_.at({nodes_[from].config.self, lease});
+    if (then != 0 && then != nodes_[from].jobs.at(job).met[to])
+      throw Broken("L4: a lease of an old boot is still open");
   }
 
   // No lease of a grant is left in the dark: accepted, or refused aloud.
@@ -949,7 +968,10 @@ private:
       return s.rtt_measured(peer, rtt, now_);
     });
     for (const auto& id : ids(nodes_[n]))
-      tell_job(n, id, [=, this](Job& job) { return job.peer_up(peer, boot, now_); });
+      local(n, [=, this] {
+        if (nodes_[n].jobs.contains(id))
+          meet(n, id, other, boot);
+      });
     settle(n);
   }
   void peer_down(Index n, Index other) {
@@ -1028,8 +1050,8 @@ private:
   std::set<std::pair<Index, Index>> cuts_, dialled_;
   std::map<std::pair<Index, Index>, std::vector<std::shared_ptr<const Message>>> dialling_;
   std::map<std::pair<Index, Index>, std::pair<std::uint64_t, std::uint64_t>> newest_;
-  std::set<std::pair<NodeId, LeaseId>> leases_;
-  std::set<std::tuple<Index, Index, LeaseId>> grants_; // That arrived.
+  std::map<std::pair<NodeId, LeaseId>, std::uint64_t> leases_; // And the boot of the thief.
+  std::set<std::tuple<Index, Index, LeaseId>> grants_;         // That arrived.
   // Results, by thief, taker, lease and sequence.
   std::map<std::tuple<Index, Index, LeaseId, std::uint64_t>, std::vector<BlockResult>> sent_;
   std::set<std::pair<Index, BlobId>> gone_; // Told so, once.
