@@ -45,16 +45,25 @@ void on(Self self, SessionUp& up) {
   self->delayed_send(self, std::chrono::milliseconds(100), tick_atom_v);
 }
 
+// The link counts it as held until the last who shares it lets go.
+MessagePtr counted(Message message, const LinkPtr& link, std::size_t bytes, Lane lane) {
+  return {new Message(std::move(message)), [link, bytes, lane](const Message* m) {
+            delete m;
+            link->consumed(bytes, lane);
+          }};
+}
+
 void on(Self self, MessageIn& in) {
   auto& s = self->state;
+  if (s.violated)
+    return;
   auto read = s.codec->decode(s.peer->id, in.message);
-  if (in.lane == Lane::bulk)
-    s.link->consumed(in.message.size());
   if (auto* closed = std::get_if<Closed>(&read)) {
+    s.violated = true;
     s.link->close(closed->why);
     return;
   }
-  auto message = std::make_shared<const Message>(std::move(std::get<Message>(read)));
+  auto message = counted(std::move(std::get<Message>(read)), s.link, in.message.size(), in.lane);
   const auto& home = std::visit(
       [&](const auto& m) -> auto& { return home_of(*s.wiring, m); }, *message);
   self->send(home, FromPeer{s.peer->id, std::move(message)});

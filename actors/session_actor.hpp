@@ -8,6 +8,11 @@
 namespace tessera {
 
 struct SessionShell {
+  ~SessionShell() {
+    if (link)
+      link->close("its actor ended"); // Unless it is closed already.
+  }
+
   static inline const char* name = "session";
   std::shared_ptr<const Codec> codec;
   bool dialled = false;
@@ -15,6 +20,7 @@ struct SessionShell {
   LinkPtr link;
   std::optional<PeerHello> peer;
   std::vector<SessionNews> early; // Came before the link itself did.
+  bool violated = false;          // By a message: what follows it is not read.
 };
 
 // `dialled`: by us. Waits for a LinkPtr, then carries until SessionDown.

@@ -39,6 +39,7 @@ constexpr std::uint8_t kind_ping = 8, kind_pong = 9, kind_credit = 10, kind_clos
 constexpr auto unlimited = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t why_bytes_max = 256;
 constexpr std::size_t pings_remembered_max = 16; // Older ones are answered too late to be timed.
+constexpr std::size_t mailbox_overhead_bytes = 1024; // Of one message; a guess.
 
 // A stranger's words may end up on a terminal.
 std::string printable(ByteView bytes) {
@@ -52,6 +53,30 @@ std::string in_seconds(Duration d) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
   return ms % 1000 ? std::to_string(ms) + " ms" : std::to_string(ms / 1000) + " s";
 }
+
+// Messages of one lane that the owner holds, and gives back in any portions.
+struct Held {
+  std::deque<std::size_t> sizes;
+  std::size_t bytes = 0;
+  std::size_t consumed_of_first = 0;
+
+  void add(std::size_t size) {
+    sizes.push_back(size);
+    bytes += size;
+  }
+  // What those cost that the owner is done with now.
+  std::size_t consume(std::size_t size) {
+    std::size_t freed = 0;
+    consumed_of_first += size;
+    for (; !sizes.empty() && consumed_of_first >= sizes.front(); sizes.pop_front()) {
+      consumed_of_first -= sizes.front();
+      bytes -= sizes.front();
+      freed += sizes.front() + message_overhead_bytes;
+    }
+    assert(!sizes.empty() || consumed_of_first == 0);
+    return freed;
+  }
+};
 
 } // namespace
 
@@ -76,13 +101,12 @@ struct Session::Machine {
 
   // In.
   InLane control_in, bulk_in;
+  Held control_held, bulk_held;
 
   // Credit, in bytes since the session began.
   std::uint64_t may_send = 0, sent = 0;
   std::uint64_t granted = 0, received = 0;
-  std::uint64_t freed = 0;            // Of what was received: the owner is done with it.
-  std::deque<std::size_t> unread;     // Sizes of bulk messages that the owner holds.
-  std::size_t consumed_of_unread = 0; // Of the first of them.
+  std::uint64_t freed = 0; // Of what was received: the owner is done with it.
 
   // Signs of life.
   Time heard_at, suspected_at, next_ping;
@@ -97,6 +121,10 @@ struct Session::Machine {
   }
 
   bool live() const { return state == State::open || state == State::closing; }
+  bool choked() const {
+    const auto messages = control_held.sizes.size() + bulk_held.sizes.size();
+    return live() && control_held.bytes + messages * mailbox_overhead_bytes > limits.held_bytes_max;
+  }
   // Twice the longest message: else a half of it could wait for credit that nobody can give.
   std::uint64_t window() const {
     return std::max(limits.credit_bytes, 2 * (limits.message_bytes_max + message_overhead_bytes));
@@ -218,8 +246,7 @@ void Session::Machine::got_piece(ByteView plaintext, News& news) {
   if (!message || state != State::open)
     return;
   ++counters.messages_in;
-  if (bulk)
-    unread.push_back(message->size());
+  (bulk ? bulk_held : control_held).add(message->size());
   news.push_back(MessageIn{std::move(*message), piece->lane});
 }
 
@@ -337,17 +364,21 @@ bool Session::send(Bytes message, Lane lane, Time) {
   return true;
 }
 
-void Session::consumed(std::size_t bytes, Time) {
+void Session::consumed(std::size_t bytes, Lane lane, Time now) {
   auto& m = *machine_;
-  m.consumed_of_unread += bytes;
-  while (!m.unread.empty() && m.consumed_of_unread >= m.unread.front()) {
-    m.consumed_of_unread -= m.unread.front();
-    m.freed += m.unread.front() + message_overhead_bytes;
-    m.unread.pop_front();
-  }
-  assert(!m.unread.empty() || m.consumed_of_unread == 0);
+  const bool was_choked = m.choked();
+  if (lane == Lane::bulk)
+    m.freed += m.bulk_held.consume(bytes);
+  else
+    m.control_held.consume(bytes);
+  if (was_choked && !m.choked())
+    m.heard_at = now; // Their silence begins here.
   if (m.state == Machine::State::open)
     m.give_back();
+}
+
+bool Session::wants_input() const {
+  return !machine_->choked();
 }
 
 Bytes Session::take_output(std::size_t bytes_max, Time now) {
@@ -387,6 +418,8 @@ std::optional<Time> Session::next_wake() const {
     return m.handshake_until;
   if (!m.live())
     return {};
+  if (m.choked())
+    return m.next_ping;
   const auto silent = m.suspected ? m.dead_at() : m.heard_at + m.limits.suspect_after;
   return std::min(silent, m.next_ping);
 }
@@ -398,9 +431,10 @@ std::vector<SessionNews> Session::wake(Time now) {
     m.end("the handshake took longer than " + in_seconds(m.limits.handshake_deadline), news);
   if (!m.live())
     return news;
-  if (m.suspected && m.dead_at() <= now) {
+  const bool listening = !m.choked();
+  if (listening && m.suspected && m.dead_at() <= now) {
     m.end("silent for " + in_seconds(m.limits.dead_after), news);
-  } else if (!m.suspected && m.heard_at + m.limits.suspect_after <= now) {
+  } else if (listening && !m.suspected && m.heard_at + m.limits.suspect_after <= now) {
     m.suspected = true;
     m.suspected_at = now;
     if (m.state == Machine::State::open)

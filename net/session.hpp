@@ -30,6 +30,9 @@ struct SessionLimits {
   std::size_t outbox_bytes_max = 8 << 20; // Control and bulk together; send() refuses beyond.
   // Bulk that we accept before our owner has consumed it; counts as at least two longest messages.
   std::size_t credit_bytes = 4 << 20;
+  // Control that our owner may hold before we want no more input. Each message of either lane
+  // counts 1 KiB on top, for the mailbox it lies in: at most about 4,096 of them.
+  std::size_t held_bytes_max = 4 << 20;
   std::uint64_t rekey_frames = 1 << 16; // The wire's; smaller only in tests, at both ends.
 };
 
@@ -61,8 +64,13 @@ public:
   // Queues a message. False: not open, too long, or the outbox is full: it was not queued.
   bool send(Bytes message, Lane lane, Time now);
 
-  // The owner is done with `bytes` bytes of bulk MessageIn: gives that much credit back.
-  void consumed(std::size_t bytes, Time now);
+  // The owner is done with `bytes` bytes of MessageIn of this lane. Of bulk, that much credit goes
+  // back.
+  void consumed(std::size_t bytes, Lane lane, Time now);
+
+  // False while the owner holds too much: read no more from the peer, whose silence is then ours.
+  // What was read already may still be given.
+  bool wants_input() const;
 
   // Bytes to write next, at most about `bytes_max` (whole frames); empty if nothing may go now.
   // Control first.

@@ -19,11 +19,11 @@ bool Line::send(Bytes message, Lane lane) {
   return true;
 }
 
-void Line::consumed(std::size_t bytes) {
+void Line::consumed(std::size_t bytes, Lane lane) {
   const std::lock_guard lock{mutex_};
   if (state_ == State::shut)
     return;
-  requests_.consumed += bytes;
+  (lane == Lane::bulk ? requests_.bulk_consumed : requests_.control_consumed) += bytes;
   wake_pump();
 }
 

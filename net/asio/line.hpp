@@ -17,7 +17,7 @@ public:
       : io_(io), limits_(limits), remote_(std::move(remote)) {}
 
   bool send(Bytes message, Lane lane) override;
-  void consumed(std::size_t bytes) override;
+  void consumed(std::size_t bytes, Lane lane) override;
   void close(std::string why) override;
   std::optional<Duration> rtt() const override;
   Session::Counters counters() const override;
@@ -26,7 +26,7 @@ public:
   // For the pump.
   struct Requests {
     std::vector<std::pair<Bytes, Lane>> messages;
-    std::size_t consumed = 0;
+    std::size_t control_consumed = 0, bulk_consumed = 0;
     std::optional<std::string> close;
   };
   Requests take();

@@ -24,7 +24,9 @@ public:
   // False when the outbox is known to be full or the link closed; what was taken may still be lost
   // with the session.
   virtual bool send(Bytes message, Lane lane) = 0;
-  virtual void consumed(std::size_t bytes) = 0;
+  // As Session's: of each MessageIn, once it is done with. Too much that is not, and the link reads
+  // no more.
+  virtual void consumed(std::size_t bytes, Lane lane) = 0;
   virtual void close(std::string why) = 0; // After the outbox is written, or 1 s.
   virtual std::optional<Duration> rtt() const = 0;
   virtual Session::Counters counters() const = 0;

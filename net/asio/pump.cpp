@@ -67,8 +67,8 @@ std::shared_ptr<Pump> Pump::make(asio::io_context& io, std::shared_ptr<Line> lin
 }
 
 Pump::Pump(asio::io_context& io, std::shared_ptr<Line> line, SessionLimits limits, Meet meet)
-    : io_(io), socket_(io), alarm_(io), output_(io), line_(std::move(line)), limits_(limits),
-      meet_(std::move(meet)) {}
+    : io_(io), socket_(io), alarm_(io), input_(io), output_(io), line_(std::move(line)),
+      limits_(limits), meet_(std::move(meet)) {}
 
 void Pump::Free::operator()(std::uint8_t* bytes) const {
   ::operator delete(bytes, inbox_alignment);
@@ -140,6 +140,11 @@ asio::awaitable<void> Pump::read_all(Self self) {
   auto& p = *self;
   while (!p.gone_) {
     std::error_code ec;
+    if (!p.ended_ && !p.session_->wants_input()) {
+      p.input_.expires_at(Time::max());
+      co_await p.input_.async_wait(into(ec));
+      continue;
+    }
     const auto size =
         co_await p.socket_.async_read_some(asio::buffer(p.inbox_.get(), read_bytes_max), into(ec));
     if (p.gone_)
@@ -233,7 +238,8 @@ void Pump::serve() {
   }
   for (auto& [message, lane] : requests.messages)
     session_->send(std::move(message), lane, now());
-  session_->consumed(requests.consumed, now());
+  session_->consumed(requests.control_consumed, Lane::control, now());
+  session_->consumed(requests.bulk_consumed, Lane::bulk, now());
   if (close_why_)
     session_->close(*close_why_);
   stepped();
@@ -264,6 +270,7 @@ void Pump::end(std::string why) {
     news_ = std::exchange(meet_, nullptr)().news;
   std::exchange(news_, nullptr)(SessionDown{std::move(why)});
   alarm_.cancel();
+  input_.cancel();
 }
 
 void Pump::finish() {
@@ -272,12 +279,15 @@ void Pump::finish() {
   std::error_code ignored;
   socket_.close(ignored);
   alarm_.cancel();
+  input_.cancel();
   output_.cancel();
 }
 
 // After anything that the session was told: its owners, the writer and the clock may care.
 void Pump::stepped() {
   line_->show(*session_);
+  if (session_->wants_input())
+    input_.cancel();
   if (session_->has_output() || session_->closed())
     output_.cancel();
   if (next_alarm() < alarm_.expiry())

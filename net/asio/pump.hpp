@@ -51,7 +51,8 @@ private:
   asio::io_context& io_;
   asio::ip::tcp::socket socket_;
   asio::steady_timer alarm_;
-  asio::steady_timer output_; // Never fires: cancelled when there may be something to write.
+  asio::steady_timer input_;  // Never fires: cancelled when the session wants input again.
+  asio::steady_timer output_; // Nor does this: cancelled when there may be something to write.
   std::shared_ptr<Line> line_;
   SessionLimits limits_;
   std::optional<Session> session_;

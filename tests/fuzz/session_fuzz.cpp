@@ -40,7 +40,7 @@ struct World {
   Time now{};
   Session session{handshake_of(NoiseRole::responder, 1), limits, now};
   RawPeer peer{session, NoiseRole::initiator, limits.rekey_frames, now};
-  std::size_t unread = 0, unread_messages = 0;
+  std::array<std::size_t, 2> held{}, held_messages{}; // By lane.
   bool down = false;
 
   static SessionLimits small() {
@@ -48,6 +48,7 @@ struct World {
     l.message_bytes_max = 20'000;
     l.outbox_bytes_max = 100'000;
     l.credit_bytes = 40'128;
+    l.held_bytes_max = 30'000;
     l.rekey_frames = 5;
     return l;
   }
@@ -58,13 +59,13 @@ struct World {
       down = std::holds_alternative<SessionDown>(n);
       if (const auto* in = std::get_if<MessageIn>(&n)) {
         must(in->message.size() <= limits.message_bytes_max);
-        if (in->lane == Lane::bulk) {
-          unread += in->message.size();
-          ++unread_messages;
-        }
+        held[std::size_t(in->lane)] += in->message.size();
+        ++held_messages[std::size_t(in->lane)];
       }
     }
-    must(unread + 64 * unread_messages <= limits.credit_bytes);
+    must(held[1] + 64 * held_messages[1] <= limits.credit_bytes);
+    must(session.wants_input() ||
+         held[0] + 1024 * (held_messages[0] + held_messages[1]) > limits.held_bytes_max);
     must(session.outbox_bytes() <= limits.outbox_bytes_max);
     must(!down || session.closed());
   }
@@ -80,8 +81,10 @@ struct World {
     } else if (what == 5) {
       session.send(Bytes(1024 * much), much % 2 ? Lane::bulk : Lane::control, now);
     } else if (what == 6) {
-      session.consumed(unread, now);
-      unread = unread_messages = 0;
+      for (const auto lane : {Lane::control, Lane::bulk})
+        session.consumed(held[std::size_t(lane)], lane, now);
+      held = held_messages = {};
+      must(session.wants_input());
     } else if (what == 7 && much == 0) {
       session.close("closed by its owner");
     } else if (what == 8) {

@@ -260,8 +260,7 @@ TEST_CASE("100 MB of bulk go and come back whole, and control does not wait for 
   host.also([](Link& link, const SessionNews& news) { // Echoes.
     if (const auto* in = std::get_if<MessageIn>(&news)) {
       link.send(in->message, in->lane);
-      if (in->lane == Lane::bulk)
-        link.consumed(in->message.size());
+      link.consumed(in->message.size(), in->lane);
     }
   });
   auto log = std::make_shared<Log>();
@@ -280,6 +279,7 @@ TEST_CASE("100 MB of bulk go and come back whole, and control does not wait for 
   };
   log->also = [&](const SessionNews& news) {
     if (const auto* in = std::get_if<MessageIn>(&news)) {
+      link->consumed(in->message.size(), in->lane);
       if (in->lane == Lane::control) {
         passed.push_back(back - bulk_at_probe);
         if (back != messages)
@@ -287,7 +287,6 @@ TEST_CASE("100 MB of bulk go and come back whole, and control does not wait for 
       } else {
         wrong += in->message != numbered(back, size);
         ++back;
-        link->consumed(size);
         send_more();
       }
     }
@@ -314,6 +313,10 @@ TEST_CASE("several threads may send: nothing is lost, and each one's order stays
   constexpr std::uint32_t threads = 4, each = 2000;
   Io near, far;
   Host host{far};
+  host.also([](Link& link, const SessionNews& news) {
+    if (const auto* in = std::get_if<MessageIn>(&news))
+      link.consumed(in->message.size(), in->lane);
+  });
   const auto caller = call(near, host.port());
   REQUIRE(caller.log->wait_up());
   std::vector<std::thread> senders;
@@ -359,9 +362,45 @@ TEST_CASE("the outbox of a link refuses beyond its bound, and takes again when i
   CHECK_FALSE(caller.link->send(Bytes(1 << 20), Lane::bulk));
   CHECK(caller.link->send({1}, Lane::control));
   CHECK(callee.log->wait([](const auto& news) { return news.size() == 1 + 4; }));
-  callee.link->consumed(3 << 20);
+  callee.link->consumed(3 << 20, Lane::bulk);
   CHECK(callee.log->wait([](const auto& news) { return news.size() == 1 + 7; }));
   CHECK(caller.link->send(Bytes(1 << 20), Lane::bulk));
+}
+
+TEST_CASE("a link whose owner holds too much reads no more, and goes on when it lets go") {
+  constexpr std::uint32_t messages = 900;
+  constexpr std::size_t size = 8 << 10;
+  auto limits = SessionLimits{};
+  limits.held_bytes_max = 100 << 10;
+  limits.ping_every = 20ms;
+  limits.suspect_after = 100ms;
+  limits.dead_after = 300ms;
+  Io near, far;
+  Host host{far, limits};
+  const auto caller = call(near, host.port());
+  REQUIRE(caller.log->wait_up());
+  for (std::uint32_t i = 0; i != messages; ++i)
+    REQUIRE(caller.link->send(numbered(i, size), Lane::control));
+  const auto callee = host.wait(0);
+  const auto held = [](const auto& news) { return news.size() * size > 100 << 10; };
+  REQUIRE(callee.log->wait(held));
+  // It still pings, and does not take its own deafness for the peer's silence.
+  const auto pinged = caller.link->counters().bytes_in + 20 * 27;
+  const auto until = Clock::now() + patience;
+  while (caller.link->counters().bytes_in < pinged && Clock::now() < until)
+    std::this_thread::yield();
+  const auto news = callee.log->copy();
+  CHECK(callee.log->count<MessageIn>() == news.size() - 1);
+  CHECK((news.size() - 1) * size <= (100 << 10) + (256 << 10)); // And what one read may bring.
+
+  for (std::size_t done = 0; done != messages;) {
+    REQUIRE(callee.log->wait([&](const auto& all) { return all.size() > 1 + done; }));
+    for (const auto have = callee.log->messages(Lane::control).size(); done != have; ++done)
+      callee.link->consumed(size, Lane::control);
+  }
+  const auto all = callee.log->messages(Lane::control);
+  for (std::uint32_t i = 0; i != messages; ++i)
+    CHECK(get<std::uint32_t>(all[i], 0) == i);
 }
 
 TEST_CASE("a dial that finds nobody says so, once") {
@@ -556,7 +595,7 @@ TEST_CASE("the far end's death is seen at once") {
   far.reset(); // With its sockets. Who still holds a link may ask, and is refused.
   CHECK(caller.log->wait_down() == "the connection was cut");
   CHECK_FALSE(callee.link->send({1}, Lane::control));
-  callee.link->consumed(1);
+  callee.link->consumed(1, Lane::control);
   callee.link->close("late");
   CHECK(callee.link->remote() != "");
   host->close();

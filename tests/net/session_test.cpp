@@ -170,7 +170,7 @@ TEST_CASE("messages of any size arrive whole and in order in each lane, whatever
       case 2:
         for (std::size_t& i = seen[index]; i != end.news.size(); ++i)
           if (const auto* in = std::get_if<MessageIn>(&end.news[i]); in && in->lane == Lane::bulk)
-            end.session.consumed(in->message.size(), p.now);
+            end.session.consumed(in->message.size(), Lane::bulk, p.now);
         break;
       default:
         p.carry(end, other, 1 + rng() % (rng() % 2 ? 20 : 200'000));
@@ -181,7 +181,7 @@ TEST_CASE("messages of any size arrive whole and in order in each lane, whatever
       for (auto* end : {&p.a, &p.b})
         for (auto& i = seen[end == &p.b]; i != end->news.size(); ++i)
           if (const auto* in = std::get_if<MessageIn>(&end->news[i]); in && in->lane == Lane::bulk)
-            end->session.consumed(in->message.size(), p.now);
+            end->session.consumed(in->message.size(), Lane::bulk, p.now);
     }
     for (const auto lane : {Lane::control, Lane::bulk}) {
       CHECK(p.a.messages(lane) == sent[1][int(lane)]);
@@ -235,9 +235,61 @@ TEST_CASE("credit bounds the bulk that the owner has not consumed") {
 
     for (std::size_t done = before; done != p.b.messages(Lane::bulk).size(); p.settle())
       for (const auto have = p.b.messages(Lane::bulk).size(); done != have; ++done)
-        p.b.session.consumed(size, p.now);
+        p.b.session.consumed(size, Lane::bulk, p.now);
     CHECK(p.a.session.outbox_bytes() == 0); // Else the two would wait for each other for ever.
   }
+}
+
+TEST_CASE("an owner that holds too much wants no input, until it lets go") {
+  auto limits = small_limits();
+  limits.held_bytes_max = 100'000;
+  Pipe p{limits};
+  p.settle();
+  std::size_t size = 0, most = 0;
+  auto lane = Lane::control;
+  SUBCASE("many messages") {
+    size = 10;
+    most = 100'000 / (10 + 1024);
+  }
+  SUBCASE("much control") {
+    size = 30'000;
+    most = 3;
+  }
+  SUBCASE("many messages of bulk, whose bytes are credit's to bound") {
+    size = 3'000;
+    most = 100'000 / 1024;
+    lane = Lane::bulk;
+  }
+  for (std::size_t i = 0; i <= most; ++i) {
+    CHECK(p.b.session.wants_input());
+    REQUIRE(p.a.session.send(Bytes(size), lane, p.now));
+    p.settle();
+  }
+  CHECK(p.b.messages(lane).size() == most + 1);
+  CHECK_FALSE(p.b.session.wants_input());
+  CHECK(p.a.session.wants_input());
+  p.b.session.consumed(size, lane, p.now);
+  CHECK(p.b.session.wants_input());
+}
+
+TEST_CASE("an end that wants no input takes no silence for the peer's") {
+  auto limits = small_limits();
+  limits.held_bytes_max = 10'000;
+  Pipe p{limits};
+  p.settle();
+  REQUIRE(p.a.session.send(Bytes(10'000), Lane::control, p.now));
+  p.settle();
+  REQUIRE_FALSE(p.b.session.wants_input());
+  for (; p.now < start + 60s; p.now += 1s) {
+    CHECK(p.b.session.next_wake() <= p.now + 1s); // Its own pings go on.
+    p.b.tell(p.b.session.wake(p.now));
+  }
+  CHECK(p.b.news.size() == 2);
+  p.b.session.consumed(10'000, Lane::control, p.now);
+  p.b.tell(p.b.session.wake(p.now + 2999ms));
+  CHECK(count<Suspected>(p.b.news) == 0);
+  p.b.tell(p.b.session.wake(p.now + 3s));
+  CHECK(count<Suspected>(p.b.news) == 1);
 }
 
 TEST_CASE("the outbox refuses what would not fit, and what is too long") {
@@ -510,7 +562,7 @@ TEST_CASE("an orderly close lets out what was queued, then says why") {
   CHECK_FALSE(p.a.session.closed());
   p.settle();
   CHECK_FALSE(p.a.session.closed());
-  p.b.session.consumed(2 * big.size(), p.now);
+  p.b.session.consumed(2 * big.size(), Lane::bulk, p.now);
   p.settle();
   CHECK(p.a.session.closed());
   CHECK(p.b.messages(Lane::control) == std::vector(1, Bytes{1}));
