@@ -109,7 +109,7 @@ struct Session::Machine {
   std::uint64_t freed = 0; // Of what was received: the owner is done with it.
 
   // Signs of life.
-  Time heard_at, suspected_at, next_ping;
+  Time heard_at, suspected_at, next_ping, renew_at;
   bool suspected = false;
   std::uint64_t pings_sent = 0, pings_answered = 0;
   std::deque<Time> ping_times; // Of the last pings up to number pings_sent.
@@ -132,6 +132,7 @@ struct Session::Machine {
 
   void end(std::string why, News& news);
   void violated(std::string why, News& news);
+  void outlived(News& news);
 
   void shake(ByteView bytes, Time now, News& news);
   void open(PeerHello peer, Time now, News& news);
@@ -172,6 +173,15 @@ void Session::Machine::violated(std::string why, News& news) {
   end(std::move(why), news);
 }
 
+// The handshake is too old. Control that waits still goes; bulk might wait for credit, and does
+// not.
+void Session::Machine::outlived(News& news) {
+  state = State::closed;
+  bulk_out.clear();
+  close_out = "a new handshake is due";
+  news.push_back(SessionDown{*close_out});
+}
+
 void Session::Machine::shake(ByteView bytes, Time now, News& news) {
   auto progress = handshake->received(bytes);
   put(handshake_out, progress.reply);
@@ -193,6 +203,7 @@ void Session::Machine::open(PeerHello peer, Time now, News& news) {
   credit_due = true;
   ping_due = true; // At once: the owner wants to know how far it is.
   next_ping = now + limits.ping_every;
+  renew_at = now + limits.renew_after;
   news.push_back(SessionUp{std::move(peer)});
   read(leftover, now, news);
 }
@@ -418,10 +429,11 @@ std::optional<Time> Session::next_wake() const {
     return m.handshake_until;
   if (!m.live())
     return {};
+  const auto next = std::min(m.next_ping, m.renew_at);
   if (m.choked())
-    return m.next_ping;
+    return next;
   const auto silent = m.suspected ? m.dead_at() : m.heard_at + m.limits.suspect_after;
-  return std::min(silent, m.next_ping);
+  return std::min(silent, next);
 }
 
 std::vector<SessionNews> Session::wake(Time now) {
@@ -429,6 +441,8 @@ std::vector<SessionNews> Session::wake(Time now) {
   Machine::News news;
   if (m.state == Machine::State::handshaking && m.handshake_until <= now)
     m.end("the handshake took longer than " + in_seconds(m.limits.handshake_deadline), news);
+  if (m.live() && m.renew_at <= now)
+    m.outlived(news);
   if (!m.live())
     return news;
   const bool listening = !m.choked();

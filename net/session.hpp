@@ -10,13 +10,13 @@
 
 // One authenticated, encrypted connection, as bytes in and bytes out: no socket, no clock.
 //
-//   handshaking --(peer proven)--> open --(any violation, silence, close())--> closed
-//        \------(deadline 5 s, refusal)--------------------------------------/
+//   handshaking --(peer proven)--> open --(any violation, silence, an hour, close())--> closed
+//        \------(deadline 5 s, refusal)-----------------------------------------------/
 //
 // Messages travel in frames: 2-byte length, then AEAD over {kind, body}. Each frame is at most
 // 65,535 bytes; a message is cut into frames of its lane, and control frames go between bulk
 // frames. Bulk needs credit, which the receiver gives as its owner consumes. Each side rekeys after
-// 2^16 frames. An idle side pings each second.
+// 2^16 frames, and after an hour whoever dialled has to dial again. An idle side pings each second.
 namespace tessera {
 
 enum class Lane : std::uint8_t { control = 0, bulk = 1 };
@@ -33,7 +33,8 @@ struct SessionLimits {
   // Control that our owner may hold before we want no more input. Each message of either lane
   // counts 1 KiB on top, for the mailbox it lies in: at most about 4,096 of them.
   std::size_t held_bytes_max = 4 << 20;
-  std::uint64_t rekey_frames = 1 << 16; // The wire's; smaller only in tests, at both ends.
+  std::uint64_t rekey_frames = 1 << 16;         // The wire's; smaller only in tests, at both ends.
+  Duration renew_after = std::chrono::hours(1); // Then the session ends, for a new handshake.
 };
 
 // News of a session, in the order they happened.

@@ -564,6 +564,18 @@ TEST_CASE("close does not wait for a peer that takes nothing") {
   CHECK(host.wait(0).log->wait_down() == "the connection was cut");
 }
 
+TEST_CASE("a link whose handshake is too old ends at both ends, and can be dialled again") {
+  auto limits = SessionLimits{};
+  limits.renew_after = 50ms;
+  Io near, far;
+  Host host{far};
+  const auto caller = call(near, host.port(), limits);
+  CHECK(caller.log->wait_down() == "a new handshake is due");
+  CHECK(host.wait(0).log->wait_down() == "they closed: a new handshake is due");
+  check_one_down(*caller.log);
+  CHECK(call(near, host.port()).log->wait_up());
+}
+
 TEST_CASE("a link closed at any moment tells of it once, and nothing after") {
   Io near, far;
   Host host{far};

@@ -571,6 +571,31 @@ TEST_CASE("an orderly close lets out what was queued, then says why") {
   CHECK(p.a.why() == ""); // The owner knows.
 }
 
+TEST_CASE("a session ends for a new handshake when its own is an hour old") {
+  CHECK(SessionLimits{}.renew_after == 1h);
+  auto limits = small_limits();
+  limits.renew_after = 2s;
+  Pipe p{limits};
+  p.settle();
+  for (int i = 0; i != 4; ++i) // More than there is credit for.
+    REQUIRE(p.a.session.send(Bytes(200'000), Lane::bulk, p.now));
+  p.now = start + 2s - 1ns;
+  p.wake_all();
+  CHECK(p.a.why() == "");
+  REQUIRE(p.a.session.send({1}, Lane::control, p.now));
+  p.now = start + 2s;
+  CHECK(p.a.session.next_wake() <= p.now);
+  p.a.tell(p.a.session.wake(p.now));
+  CHECK(p.a.why() == "a new handshake is due");
+  CHECK(p.a.session.closed());
+  CHECK(p.a.session.next_wake() == std::nullopt);
+  CHECK_FALSE(p.a.session.send({2}, Lane::control, p.now));
+  p.settle();
+  CHECK(p.b.messages(Lane::control) == std::vector(1, Bytes{1})); // It was queued in time.
+  CHECK(p.b.why() == "they closed: a new handshake is due");
+  CHECK(count<SessionDown>(p.a.news) + count<SessionDown>(p.b.news) == 2);
+}
+
 TEST_CASE("keys change as often as agreed, and ends that disagree part") {
   auto often = small_limits(), seldom = small_limits();
   often.rekey_frames = 2;
