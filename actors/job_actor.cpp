@@ -104,6 +104,13 @@ void give_up_lost_work(Self self) {
   }
 }
 
+// From this actor, so that no report overtakes it.
+void enrol(Self self) {
+  auto& s = self->state;
+  self->send(s.wiring->scheduler, JobHere{s.spec, caf::actor_cast<caf::actor>(self)});
+  report(self);
+}
+
 void wire(Self self, WiringPtr& wiring) {
   auto& s = self->state;
   const auto before = std::exchange(s.wiring, wiring);
@@ -116,8 +123,8 @@ void wire(Self self, WiringPtr& wiring) {
     if (s.ended)
       self->send(wiring->store, *s.ended);
   }
-  if (before && before->scheduler != wiring->scheduler)
-    report(self);
+  if (!before || before->scheduler != wiring->scheduler)
+    enrol(self);
   tell_status(self);
 }
 

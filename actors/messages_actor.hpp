@@ -65,7 +65,7 @@ struct OpenRoot { // Api or journal to node.
   SpecPtr spec;
   std::vector<BlockResult> frontier;
 };
-struct JobHere { // Node to scheduler: route this job's messages there.
+struct JobHere { // Job to scheduler: route this job's messages there.
   SpecPtr spec;
   caf::actor job;
 };

@@ -83,9 +83,8 @@ void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResul
   auto& s = self->state;
   const auto job = self->spawn(
       job_actor, JobOpening{s.setup.job, spec, root, std::move(frontier), dice()}, wiring_of(self));
-  s.jobs[spec->id] = {job, spec, root};
+  s.jobs[spec->id] = {job, root};
   keep(self, job, "job " + to_hex(spec->id).substr(0, 12));
-  tell(s.wiring.scheduler, JobHere{spec, job});
 }
 
 void open_root(Self self, const OpenRoot& open) {
@@ -178,8 +177,6 @@ void restart(Self self, const caf::actor_addr& who, const std::string& what) {
     start_mesh(self);
   } else if (what == "scheduler") {
     start_scheduler(self);
-    for (const auto& [id, job] : s.jobs)
-      tell(s.wiring.scheduler, JobHere{job.spec, job.actor});
   } else if (what.starts_with("slot")) {
     for (std::size_t i = 0; i < s.wiring.slots.size(); ++i)
       if (s.wiring.slots[i].address() == who) {

@@ -54,7 +54,6 @@ struct NodeShell {
   std::map<caf::actor_addr, caf::actor> sessions;
   struct KnownJob {
     caf::actor actor;
-    SpecPtr spec;
     bool root = false;
   };
   std::map<JobId, KnownJob> jobs;
