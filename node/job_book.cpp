@@ -70,9 +70,16 @@ std::vector<JobStatus> JobBook::rooted() const {
 
 std::map<JobId, JobStatus> JobBook::matches(const std::string& prefix) const {
   std::map<JobId, JobStatus> found;
-  for (const auto& [id, status] : rooted_)
-    if (to_hex(id).starts_with(prefix))
-      found.emplace(id, status);
+  const auto bytes = from_hex(prefix.size() % 2 ? prefix + "0" : prefix);
+  JobId first;
+  if (!bytes || bytes->size() > first.bytes.size())
+    return found;
+  std::copy(bytes->begin(), bytes->end(), first.bytes.begin()); // Ids sort as their digits do.
+  for (auto it = rooted_.lower_bound(first); it != rooted_.end(); ++it) {
+    if (!to_hex(it->first).starts_with(prefix))
+      break;
+    found.insert(*it);
+  }
   return found;
 }
 
