@@ -1,19 +1,11 @@
+#include "tests/fuzz/input.hpp"
 #include "tests/net/random_message.hpp"
 #include "tests/net/raw_packet.hpp"
 
-#include <cstdlib>
-
-// The codec under libFuzzer. The first byte says whether the rest is a packet, the body of an
-// envelope that is sealed here as a malicious peer would (the fuzzer cannot forge a signature, and
-// need not), or damage to a good message. What is accepted must be something we can say again, and
-// hear again.
-//
-//   cmake -G Ninja -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None
-//     -DCMAKE_CXX_FLAGS="-O1 -g1 -fsanitize=fuzzer-no-link" -DTESSERA_SANITIZE=address,undefined
-//   ninja -C build/fuzz net_wire
-//   clang++ -std=c++20 -O1 -g1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/codec_fuzz.cpp
-//     build/fuzz/lib{net_wire,crypto}.a -lcapnp -lkj -lsodium -o build/fuzz/codec_fuzz
-//   build/fuzz/codec_fuzz -max_len=8192
+// What a session carries, at the codec. The first byte says whether the rest is a packet, the body
+// of an envelope that is sealed here as a malicious peer would (the fuzzer cannot forge a
+// signature, and need not), or damage to a good message. What is accepted must be something we can
+// say again, and hear again.
 using namespace tessera;
 
 namespace {
@@ -32,15 +24,10 @@ const MeshId& mesh() {
   return it;
 }
 
-// `rest`: a kind, a seed, and places to change, each with its new byte.
-Bytes damaged(const Codec& codec, ByteView rest) {
-  if (rest.size() < 2)
-    return {};
-  const auto kind = rest[0] % std::variant_size_v<Message>;
-  auto bytes = codec.encode(RandomMessage{self(), codec, rest[1]}.of_kind(kind));
-  for (rest = rest.subspan(2); rest.size() >= 3; rest = rest.subspan(3))
-    bytes[(rest[0] | rest[1] << 8) % bytes.size()] = rest[2];
-  return bytes;
+// `rest`: a kind, a seed, and the damage.
+Bytes damaged(const Codec& codec, fuzz::Input rest) {
+  const auto kind = rest.byte() % std::variant_size_v<Message>;
+  return fuzz::damaged(codec.encode(RandomMessage{self(), codec, rest.byte()}.of_kind(kind)), rest);
 }
 
 Bytes packet(const Codec& codec, std::uint8_t kind, ByteView rest) {
@@ -57,7 +44,7 @@ Bytes packet(const Codec& codec, std::uint8_t kind, ByteView rest) {
   case 5:
     return raw::packet_of(raw::cancel_tag, sealed(SealType::cancel));
   case 0:
-    return damaged(codec, rest);
+    return damaged(codec, {rest});
   default:
     return to_bytes(rest);
   }
@@ -89,7 +76,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto bytes = codec.encode(said_again(*heard));
   const auto again = codec.decode(self().id(), bytes);
   const auto* reheard = std::get_if<Message>(&again);
-  if (!reheard || codec.encode(said_again(*reheard)) != bytes)
-    std::abort();
+  fuzz::must(reheard && codec.encode(said_again(*reheard)) == bytes);
   return 0;
 }

@@ -1,49 +1,75 @@
 #include "crypto/handshake.hpp"
+#include "crypto/little_endian.hpp"
+#include "tests/fuzz/input.hpp"
 
-#include <algorithm>
-#include <cstdlib>
-
-// Throws any bytes, cut anywhere, at either end of a handshake. Build with clang:
-//   clang++ -std=c++20 -I. -fsanitize=fuzzer,address,undefined tests/fuzz/handshake_fuzz.cpp \
-//     crypto/*.cpp -lsodium
-// Input: a byte of choices (1: dials, 2: private mesh, 4: a preamble that fits goes first), a byte
-// for the size of each cut, then the stream.
+// A handshake between two nodes, on a line that changes bytes. Who got a changed one never takes
+// the other for proven; if none was, both do. Input: a byte of choices (1: private mesh), one for
+// the size of each cut, then changes: which stream (1 bit), where, and the bits to flip.
 namespace {
 
 using namespace tessera;
+using fuzz::must;
 
-Handshake node(bool dials, bool is_private, const Identity& identity) {
-  return Handshake{{.role = dials ? NoiseRole::initiator : NoiseRole::responder,
-                    .identity = &identity,
-                    .mesh = digest_of("fuzzed mesh", {}),
-                    .psks = is_private ? std::vector<Psk>(1) : std::vector<Psk>{}}};
+Handshake node(NoiseRole role, bool is_private) {
+  static const std::array identities{Identity::from_seed(Secret<32>{{1}}),
+                                     Identity::from_seed(Secret<32>{{2}})};
+  HandshakeConfig c;
+  c.role = role;
+  c.identity = &identities[role == NoiseRole::initiator];
+  c.mesh = digest_of("fuzzed mesh", {});
+  c.psks.resize(is_private);
+  return Handshake{c};
 }
 
-Bytes fitting_preamble(bool is_private, const Identity& identity) {
-  constexpr std::size_t preamble_bytes = 20; // One version is named.
-  auto bytes = node(true, is_private, identity).start();
-  bytes.resize(preamble_bytes);
-  return bytes;
-}
+struct End {
+  Handshake machine;
+  Bytes inbox;          // Said by the other, and not yet arrived.
+  std::size_t read = 0; // Of all that came.
+  std::vector<std::pair<std::size_t, std::uint8_t>> flips; // By place in the stream.
+  bool misled = false, proven = false, over = false;
+
+  // Takes one cut, and returns the answer.
+  Bytes step(std::size_t cut) {
+    auto part = to_bytes(ByteView{inbox}.first(std::min(cut, inbox.size())));
+    inbox.erase(inbox.begin(), inbox.begin() + long(part.size()));
+    for (const auto& [at, bits] : flips)
+      if (at >= read && at < read + part.size()) {
+        part[at - read] ^= bits;
+        misled = true;
+      }
+    read += part.size();
+    if (over)
+      return {};
+    auto progress = machine.received(part);
+    proven = std::holds_alternative<PeerHello>(progress.outcome);
+    over = proven || std::holds_alternative<Closed>(progress.outcome);
+    return std::move(progress.reply);
+  }
+};
 
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2)
-    return 0;
-  static const auto identity = Identity::from_seed(Secret<32>{{1}});
-  const bool dials = data[0] & 1, is_private = data[0] & 2;
-  const std::size_t cut = data[1] + 1u;
-  auto machine = node(dials, is_private, identity);
-  machine.start();
-  if (data[0] & 4)
-    machine.received(fitting_preamble(is_private, identity));
-  for (ByteView rest{data + 2, size - 2}; !rest.empty();) {
-    const auto part = rest.first(std::min(cut, rest.size()));
-    rest = rest.subspan(part.size());
-    // Without the peer's keys nobody gets through.
-    if (std::holds_alternative<PeerHello>(machine.received(part).outcome))
-      std::abort();
+  fuzz::Input input{{data, size}};
+  const bool is_private = input.byte() & 1;
+  const std::size_t cut = input.byte() + 1u;
+  End dials{node(NoiseRole::initiator, is_private), {}, 0, {}};
+  End listens{node(NoiseRole::responder, is_private), {}, 0, {}};
+  while (input.rest.size() >= 4) {
+    auto& end = input.byte() & 1 ? dials : listens;
+    const auto at = input.place(600); // Both streams are shorter.
+    if (const auto bits = input.byte();
+        bits && std::ranges::none_of(end.flips, [&](const auto& f) { return f.first == at; }))
+      end.flips.emplace_back(at, bits);
   }
+  put(listens.inbox, dials.machine.start());
+  while (!dials.inbox.empty() || !listens.inbox.empty()) {
+    put(listens.inbox, dials.step(cut));
+    put(dials.inbox, listens.step(cut));
+  }
+  must(!(dials.misled && dials.proven));
+  must(!(listens.misled && listens.proven));
+  if (!dials.misled && !listens.misled)
+    must(dials.proven && listens.proven);
   return 0;
 }

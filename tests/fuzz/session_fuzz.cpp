@@ -1,13 +1,8 @@
+#include "tests/fuzz/input.hpp"
 #include "tests/net/raw_peer.hpp"
 
-#include <algorithm>
-#include <cstdlib>
-
 // Throws frames at an open session that a peer with all its keys might send, and events between
-// them. Build with clang:
-//   clang++ -std=c++20 -I. -fsanitize=fuzzer,address,undefined tests/fuzz/session_fuzz.cpp \
-//     net/session.cpp net/frames.cpp net/lanes.cpp crypto/*.cpp -lsodium
-// Input: steps. Each is a byte for what to do and one for how much:
+// them. Input: steps. Each is a byte for what to do and one for how much:
 //   0-3  a frame of the next `much` bytes      6  the owner consumes what it has
 //   4    a piece of 64 * `much` bytes, kind    7  the owner closes, if `much` is 0
 //        and total from the next five bytes    8  raw bytes, the next `much`
@@ -16,24 +11,8 @@ namespace {
 
 using namespace tessera;
 
-void must(bool holds) {
-  if (!holds)
-    std::abort();
-}
-
-struct Input {
-  ByteView rest;
-
-  ByteView take(std::size_t size) {
-    const auto part = rest.first(std::min(size, rest.size()));
-    rest = rest.subspan(part.size());
-    return part;
-  }
-  std::uint8_t byte() {
-    const auto one = take(1);
-    return one.empty() ? 0 : one[0];
-  }
-};
+using fuzz::Input;
+using fuzz::must;
 
 struct World {
   SessionLimits limits = small();
