@@ -98,6 +98,8 @@ bool loopback_host(std::string_view host) {
     return false;
   if (lower(name) == "localhost" || name == "::1")
     return true;
+  if (name.find('\0') != name.npos) // Asio would read no further.
+    return false;
   asio::error_code bad;
   const auto address = asio::ip::make_address_v4(std::string{name}, bad);
   return !bad && address.is_loopback();

@@ -4,7 +4,8 @@
 
 // A handshake between two nodes, on a line that changes bytes. Who got a changed one never takes
 // the other for proven; if none was, both do. Input: a byte of choices (1: private mesh), one for
-// the size of each cut, then changes: which stream (1 bit), where, and the bits to flip.
+// the size of each cut, one for the number of changes, then each: which stream, where, and the bits
+// to flip.
 namespace {
 
 using namespace tessera;
@@ -55,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = input.byte() + 1u;
   End dials{node(NoiseRole::initiator, is_private), {}, 0, {}};
   End listens{node(NoiseRole::responder, is_private), {}, 0, {}};
-  while (input.rest.size() >= 4) {
+  for (auto n = input.byte() % 8; n; --n) {
     auto& end = input.byte() & 1 ? dials : listens;
     const auto at = input.place(600); // Both streams are shorter.
     if (const auto bits = input.byte();

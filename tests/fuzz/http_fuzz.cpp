@@ -7,7 +7,7 @@
 
 // What a request brings: target, Host, Origin, Authorization, and the body that submits a job. Text
 // starts from a good one and is edited, or is any bytes. Input: which of the five, which good text
-// (0: none), then edits in threes (place, what and a byte), or the text.
+// (0: none), then edits, or the text.
 namespace {
 
 using namespace tessera;
@@ -24,21 +24,6 @@ const std::array<Texts, 5> good{
           R"({"kernel":"sumsq","params":{},"items":18446744073709551615,"leaf":1,"input":null})",
           R"({"kernel":"filter","params":{"op":"blur"},"input":"00000000000000000000000000000000)"
           R"(00000000000000000000000000000000"})"}};
-
-std::string edited(std::string text, fuzz::Input input) {
-  while (input.rest.size() >= 3 && !text.empty()) {
-    const auto at = input.byte() % text.size();
-    const auto what = input.byte() % 3;
-    const auto byte = char(input.byte());
-    if (what == 0)
-      text[at] = byte;
-    else if (what == 1)
-      text.insert(at, 1 + (what + text.size()) % 3, byte);
-    else
-      text.erase(at, 1);
-  }
-  return text;
-}
 
 void check_target(const std::string& text) {
   const auto target = http::parse_target(text);
@@ -91,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input input{{data, size}};
   const auto which = input.byte() % good.size();
   const auto number = input.byte() % (good[which].size() + 1);
-  const auto text = number ? edited(std::string{good[which][number - 1]}, input)
+  const auto text = number ? fuzz::edited(std::string{good[which][number - 1]}, input)
                            : std::string{text_of(input.rest)};
   switch (which) {
   case 0:

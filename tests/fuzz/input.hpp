@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 
 // What the entries have in common.
 namespace tessera::fuzz {
@@ -32,13 +33,29 @@ struct Input {
   }
 };
 
-// `edits` to the end: places, each with its new byte.
+// How many of at most seven, then places, each with its new byte.
 inline Bytes damaged(Bytes good, Input edits) {
-  while (edits.rest.size() >= 3 && !good.empty()) {
+  for (auto n = good.empty() ? 0 : edits.byte() % 8; n; --n) {
     const auto at = edits.place(good.size());
     good[at] = edits.byte();
   }
   return good;
+}
+
+// The same for text, where a byte may also come in between, or one go.
+inline std::string edited(std::string text, Input edits) {
+  for (auto n = edits.byte() % 8; n && !text.empty(); --n) {
+    const auto at = edits.place(text.size());
+    const auto what = edits.byte() % 3;
+    const auto byte = char(edits.byte());
+    if (what == 0)
+      text[at] = byte;
+    else if (what == 1)
+      text.insert(at, 1, byte);
+    else
+      text.erase(at, 1);
+  }
+  return text;
 }
 
 } // namespace tessera::fuzz

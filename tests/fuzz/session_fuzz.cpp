@@ -1,12 +1,16 @@
+#include "crypto/little_endian.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/net/raw_peer.hpp"
 
 // Throws frames at an open session that a peer with all its keys might send, and events between
 // them. Input: steps. Each is a byte for what to do and one for how much:
-//   0-3  a frame of the next `much` bytes      6  the owner consumes what it has
-//   4    a piece of 64 * `much` bytes, kind    7  the owner closes, if `much` is 0
-//        and total from the next five bytes    8  raw bytes, the next `much`
-//   5    a message is sent, 1024 * `much` long 9  50 * `much` ms pass
+//   0    a frame of the next `much` bytes      8    a ping
+//   1    a piece of 64 * `much` bytes, kind    9    the pong of its last ping
+//        and total from the next five bytes    10-11  it says a message, 1024 * `much` long
+//   2    raw bytes, the next `much`            12   its owner consumes what it has
+//   3-6  a message of 79 * `much` bytes in up  13   its owner closes, if `much` is 0
+//        to three pieces, of either lane       14-15  50 * `much` ms pass
+//   7    100 * `much` more credit
 namespace {
 
 using namespace tessera;
@@ -21,6 +25,7 @@ struct World {
   RawPeer peer{session, NoiseRole::initiator, limits.rekey_frames, now};
   std::array<std::size_t, 2> held{}, held_messages{}; // By lane.
   bool down = false;
+  std::uint64_t credit = 0, pinged = 0, ping = 0; // Given; ours; the session's last.
 
   static SessionLimits small() {
     SessionLimits l;
@@ -29,6 +34,7 @@ struct World {
     l.credit_bytes = 40'128;
     l.held_bytes_max = 30'000;
     l.rekey_frames = 5;
+    l.renew_after = std::chrono::seconds(60);
     return l;
   }
 
@@ -48,33 +54,62 @@ struct World {
     must(session.outbox_bytes() <= limits.outbox_bytes_max);
     must(!down || session.closed());
   }
+  void hear(ByteView plaintext) { check(session.received(peer.frame(plaintext), now)); }
+
+  void hear_message(Lane lane, std::size_t size, std::size_t pieces) {
+    const Bytes piece(size / pieces + 1);
+    for (std::size_t sent = 0, i = 0; i != pieces; ++i) {
+      const auto part = ByteView{piece}.first(std::min(piece.size(), size - sent));
+      sent += part.size();
+      const auto kind = int(lane) + (i == 0 ? 2 : 0) + (i + 1 == pieces ? 4 : 0);
+      hear(piece_frame(std::uint8_t(kind), std::uint32_t(size), part));
+    }
+  }
+
   void step(Input& input) {
-    const auto what = input.byte() % 10;
+    const auto what = input.byte() % 16;
     const std::size_t much = input.byte();
-    if (what < 4) {
-      check(session.received(peer.frame(input.take(much)), now));
-    } else if (what == 4) {
+    if (what == 0) {
+      hear(input.take(much));
+    } else if (what == 1) {
       auto plaintext = to_bytes(input.take(5));
       plaintext.resize(5 + 64 * much);
-      check(session.received(peer.frame(plaintext), now));
-    } else if (what == 5) {
-      session.send(Bytes(1024 * much), much % 2 ? Lane::bulk : Lane::control, now);
-    } else if (what == 6) {
+      hear(plaintext);
+    } else if (what == 2) {
+      check(session.received(input.take(much), now));
+    } else if (what <= 6) {
+      hear_message(Lane(what % 2), 79 * much, 1 + much % 3);
+    } else if (what == 7) {
+      hear(number_frame(10, credit += 100 * much));
+    } else if (what == 8) {
+      hear(number_frame(8, ++pinged));
+    } else if (what == 9 && ping) {
+      hear(number_frame(9, std::exchange(ping, 0)));
+    } else if (what == 10 || what == 11) {
+      session.send(Bytes(1024 * much), Lane(what % 2), now);
+    } else if (what == 12) {
       for (const auto lane : {Lane::control, Lane::bulk})
         session.consumed(held[std::size_t(lane)], lane, now);
       held = held_messages = {};
       must(session.wants_input());
-    } else if (what == 7 && much == 0) {
+    } else if (what == 13 && much == 0) {
       session.close("closed by its owner");
-    } else if (what == 8) {
-      check(session.received(input.take(much), now));
-    } else if (what == 9) {
+    } else if (what >= 14) {
       now += std::chrono::milliseconds(50 * much);
       check(session.wake(now));
     }
+    read_output();
+  }
+
+  // What it says is always whole and in order.
+  void read_output() {
     const auto out = session.take_output(200'000, now);
-    must(out.empty() || !peer.read(out).empty()); // What it says is always whole and in order.
+    const auto said = peer.read(out);
+    must(out.empty() || !said.empty());
     must(!session.has_output());
+    for (const auto& plaintext : said)
+      if (plaintext.at(0) == 8)
+        ping = get<std::uint64_t>(plaintext, 1);
   }
 };
 

@@ -3,8 +3,8 @@
 #include "tests/net/random_message.hpp"
 
 // A job's spec as a submitter may seal it, then its parameters and its plan as a node makes them
-// from it. Input: 0 to 2 (damaged spec of a native kernel, any bytes, any parameters), the kernel's
-// number, a seed, then the damage or the bytes.
+// from it. Input: 0 to 2 (damaged spec of a native kernel, any bytes, edited parameters), the
+// kernel's number, a seed, then the damage, the bytes, or the edits.
 namespace {
 
 using namespace tessera;
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   good.kernel_version = kernel.info().version;
   good.params = encode_params(*tessera::check_params(kernel.info(), {}));
   if (kind == 2) {
-    good.params = to_bytes(input.take(params_bytes_max));
+    good.params = to_bytes(view(fuzz::edited(std::string{text_of(good.params)}, input)));
     return check_params(kernel, good), 0;
   }
   const auto body =

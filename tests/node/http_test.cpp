@@ -141,6 +141,7 @@ TEST_CASE("only loopback names and addresses are hosts") {
     INFO(bad);
     CHECK(!http::loopback_host(bad));
   }
+  CHECK(!http::loopback_host({"127.0.0.1\0.evil.com", 19}));
   CHECK(http::loopback_origin("http://localhost:3000"));
   CHECK(http::loopback_origin("HTTPS://127.0.0.1"));
   for (const char* bad : {"", "null", "file://", "http://", "http://evil.com", "localhost",
