@@ -22,7 +22,7 @@ const std::array<Texts, 5> good{
     Texts{R"({"kernel":"sumsq","items":100,"leaf":"auto"})",
           R"({"kernel":"mandelbrot","params":{"size":"512","cx":-0.5},"leaf":3,"items":null})",
           R"({"kernel":"sumsq","params":{},"items":18446744073709551615,"leaf":1,"input":null})",
-          R"({"kernel":"filter","params":{"op":"blur"},"input":"00000000000000000000000000000000)"
+          R"({"kernel":"filter","params":{"op":"gauss"},"input":"00000000000000000000000000000000)"
           R"(00000000000000000000000000000000"})"}};
 
 void check_target(const std::string& text) {
