@@ -204,7 +204,6 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
         perform(self, news.kind == PeerNews::Kind::up ? job.peer_up(news.peer, news.boot, now(self))
                                                       : job.peer_down(news.peer, now(self)));
       },
-      [=, &job](cancel_atom) { perform(self, job.cancel(now(self))); },
       [=, &job](leave_atom) { perform(self, job.hand_back(now(self))); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { tell_status(self); },

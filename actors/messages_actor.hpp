@@ -129,10 +129,6 @@ struct BlobHere {
 struct BlobGone {
   BlobId blob;
 };
-struct PinBlob { // Keeps a blob from eviction; counted.
-  BlobId blob;
-  bool keep = true;
-};
 struct JournalFor { // Root job to store; answered by Journaled.
   JobId job;
   JournalBlocks blocks;
@@ -180,19 +176,15 @@ CAF_ADD_TYPE_ID(tessera, (tessera::SlotReset))
 CAF_ADD_TYPE_ID(tessera, (tessera::PullFor))
 CAF_ADD_TYPE_ID(tessera, (tessera::BlobHere))
 CAF_ADD_TYPE_ID(tessera, (tessera::BlobGone))
-CAF_ADD_TYPE_ID(tessera, (tessera::PinBlob))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalFor))
 CAF_ADD_TYPE_ID(tessera, (tessera::Journaled))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalEnd))
 CAF_ADD_ATOM(tessera, tessera, wake_atom, "wake")
 CAF_ADD_ATOM(tessera, tessera, tick_atom, "tick")
 CAF_ADD_ATOM(tessera, tessera, close_atom, "close")
-CAF_ADD_ATOM(tessera, tessera, cancel_atom, "cancel")
 CAF_ADD_ATOM(tessera, tessera, leave_atom, "leave")
 CAF_ADD_ATOM(tessera, tessera, left_atom, "left")
 CAF_ADD_ATOM(tessera, tessera, readable_atom, "readable")
-CAF_ADD_ATOM(tessera, tessera, kill_atom, "kill")
-CAF_ADD_ATOM(tessera, tessera, accept_atom, "accept")
 CAF_END_TYPE_ID_BLOCK(tessera)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WiringPtr)
@@ -227,7 +219,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SlotReset)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PullFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobHere)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobGone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PinBlob)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Journaled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalEnd)

@@ -256,9 +256,6 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const JournalFor& what, const caf::actor& who) { journal(self, what, who); },
       [=](const JournalEnd& end) { ended(self, end); },
       [=](RootsAsk) { return roots(self); },
-      [=](const PinBlob& pin) {
-        pin.keep ? self->state.blobs->pin(pin.blob) : self->state.blobs->unpin(pin.blob);
-      },
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },
