@@ -1,5 +1,6 @@
 #include "node/job_book.hpp"
 
+#include "crypto/little_endian.hpp"
 #include "net/wire/codec.hpp"
 
 #include <algorithm>
@@ -9,7 +10,11 @@ namespace {
 
 constexpr std::size_t whole_id_digits = 64;
 
-// Two roots' words on one job: what ended stays ended, and done beats cancelled.
+bool whole(const std::string& prefix) {
+  return prefix.size() == whole_id_digits;
+}
+
+// Two words on one job: what ended stays ended, and done beats cancelled.
 bool better(const JobStatus& a, const JobStatus& b) {
   if (ended(a.state) != ended(b.state))
     return ended(a.state);
@@ -22,6 +27,12 @@ void keep(std::map<JobId, JobStatus>& found, const JobStatus& status) {
   const auto [at, fresh] = found.emplace(status.spec->id, status);
   if (!fresh && better(status, at->second))
     at->second = status;
+}
+
+// About what keeping it takes.
+std::size_t bytes_of(const JobStatus& status) {
+  return sizeof(JobStatus) + sizeof(SignedSpec) + status.spec->seal.body.size() +
+         status.spec->spec.params.size() + status.shares.size() * sizeof(NodeShare);
 }
 
 std::vector<JobStatus> values(std::map<JobId, JobStatus> found) {
@@ -41,13 +52,13 @@ bool ended(JobState state) {
 }
 
 JobBook::JobBook(JobBookConfig config, std::uint64_t seed)
-    : config_(std::move(config)), next_query_(seed) {}
+    : config_(std::move(config)), seed_(seed) {}
 
 void JobBook::learned(const JobStatus& status) {
   const auto& id = status.spec->id;
   const auto known = rooted_.find(id);
   const bool ended_before = known != rooted_.end() && ended(known->second.state);
-  if (ended_before && !ended(status.state))
+  if (ended_before && better(known->second, status))
     return;
   rooted_[id] = status;
   if (!ended(status.state) || ended_before)
@@ -86,15 +97,16 @@ std::map<JobId, JobStatus> JobBook::matches(const std::string& prefix) const {
 JobBookEffects JobBook::ask(std::uint64_t ticket, const std::string& prefix,
                             std::optional<NodeId> root, Time now) {
   JobBookEffects out;
-  Question question{{}, ticket, prefix.size() == whole_id_digits, {}, matches(prefix), {}};
-  const Name name{config_.self, next_query_++};
-  first_time(name);
-  std::vector<NodeId> to{peers_.begin(), peers_.end()};
-  if (root)
-    to = {*root};
-  if (question.one && !question.found.empty())
-    to.clear();
-  spread(name, std::move(question), prefix, root ? 0 : config_.hops, to, out, now);
+  Question question{{}, ticket, prefix, {}, {}, 0, {}};
+  question.until = now + config_.patience_base + config_.hops * config_.patience_hop;
+  const bool answered = whole(prefix) && !matches(prefix).empty();
+  if (!answered && !root)
+    question.waiting = peers_;
+  else if (!answered && *root != config_.self)
+    question.waiting = {*root};
+  const auto name = fresh_name();
+  remember(name);
+  spread(name, std::move(question), root ? 0 : config_.hops, out);
   return out;
 }
 
@@ -106,9 +118,13 @@ JobBookEffects JobBook::peer_down(NodeId peer, Time) {
   JobBookEffects out;
   peers_.erase(peer);
   std::vector<Name> touched;
-  for (auto& [name, question] : questions_)
-    if (question.waiting.erase(peer))
-      touched.push_back(name);
+  for (auto it = questions_.begin(); it != questions_.end();) {
+    const auto here = it++;
+    if (here->second.parent == peer)
+      close(here);
+    else if (here->second.waiting.erase(peer))
+      touched.push_back(here->first);
+  }
   for (const auto& name : touched)
     settle(name, out);
   return out;
@@ -117,19 +133,25 @@ JobBookEffects JobBook::peer_down(NodeId peer, Time) {
 JobBookEffects JobBook::receive(NodeId from, const JobQuery& query, Time now) {
   JobBookEffects out;
   const Name name{query.asker, query.query};
-  if (!first_time(name)) {
+  const auto known = questions_.find(name);
+  if (known != questions_.end() && known->second.parent == from)
+    return out; // Its answer is on its way.
+  if (query.asker == config_.self || known != questions_.end() || seen_.contains(name) ||
+      !in_time(from, now)) {
     out.emplace_back(SendTo{from, JobAnswer{query.query, query.asker, {}}});
     return out;
   }
-  Question question{from, 0, query.prefix.size() == whole_id_digits, {}, matches(query.prefix), {}};
-  std::vector<NodeId> to;
-  const bool answered = question.one && !question.found.empty();
-  if (query.hops > 0 && !answered && questions_.size() < config_.questions_max)
-    std::copy_if(peers_.begin(), peers_.end(), std::back_inserter(to),
-                 [&](const NodeId& peer) { return peer != from && peer != query.asker; });
-  spread(name, std::move(question), query.prefix,
-         std::uint8_t(query.hops > 0 ? std::min<int>(query.hops, config_.hops) - 1 : 0), to, out,
-         now);
+  remember(name);
+  const auto hops = std::uint8_t(query.hops > 0 ? std::min(query.hops, config_.hops) - 1 : 0);
+  Question question{from, 0, query.prefix, {}, {}, 0, {}};
+  question.until = now + config_.patience_base + hops * config_.patience_hop;
+  const bool answered = whole(query.prefix) && !matches(query.prefix).empty();
+  if (query.hops > 0 && !answered && of_others_ < config_.questions_max) {
+    question.waiting = peers_;
+    question.waiting.erase(from);
+    question.waiting.erase(query.asker);
+  }
+  spread(name, std::move(question), hops, out);
   return out;
 }
 
@@ -139,30 +161,37 @@ JobBookEffects JobBook::receive(NodeId from, const JobAnswer& answer, Time) {
   const auto known = questions_.find(name);
   if (known == questions_.end() || !known->second.waiting.erase(from))
     return out; // Too late, or never asked.
-  for (const auto& status : answer.jobs)
-    keep(known->second.found, status);
+  auto& question = known->second;
+  for (const auto& status : answer.jobs) {
+    const auto bytes = bytes_of(status);
+    if (!to_hex(status.spec->id).starts_with(question.prefix) ||
+        found_bytes_ + bytes > config_.found_bytes_max)
+      continue;
+    keep(question.found, status);
+    question.found_bytes += bytes;
+    found_bytes_ += bytes;
+  }
   settle(name, out);
   return out;
 }
 
-void JobBook::spread(const Name& name, Question question, const std::string& prefix,
-                     std::uint8_t hops, const std::vector<NodeId>& to, JobBookEffects& out,
-                     Time now) {
-  question.until = now + config_.patience_base + hops * config_.patience_hop;
-  question.waiting = {to.begin(), to.end()};
-  questions_[name] = std::move(question);
-  for (const auto& peer : to)
-    out.emplace_back(SendTo{peer, JobQuery{name.second, name.first, prefix, hops}});
+void JobBook::spread(const Name& name, Question question, std::uint8_t hops, JobBookEffects& out) {
+  for (const auto& peer : question.waiting)
+    out.emplace_back(SendTo{peer, JobQuery{name.second, name.first, question.prefix, hops}});
+  of_others_ += question.parent.has_value();
+  questions_.emplace(name, std::move(question));
   settle(name, out);
 }
 
 // Answers once there is nothing left to wait for.
 void JobBook::settle(const Name& name, JobBookEffects& out) {
   const auto known = questions_.find(name);
-  auto& question = known->second;
-  const bool enough = question.one && !question.found.empty();
-  if (!question.waiting.empty() && !enough)
+  const bool enough = whole(known->second.prefix) && !known->second.found.empty();
+  if (!known->second.waiting.empty() && !enough)
     return;
+  auto question = close(known);
+  for (auto& [id, status] : matches(question.prefix))
+    question.found.insert_or_assign(id, std::move(status)); // Nobody knows it better.
   auto jobs = values(std::move(question.found));
   if (question.parent && jobs.size() > statuses_max)
     jobs.resize(statuses_max);
@@ -170,18 +199,43 @@ void JobBook::settle(const Name& name, JobBookEffects& out) {
     out.emplace_back(SendTo{*question.parent, JobAnswer{name.second, name.first, std::move(jobs)}});
   else
     out.emplace_back(JobsFound{question.ticket, std::move(jobs)});
-  questions_.erase(known);
 }
 
-bool JobBook::first_time(const Name& name) {
-  if (!seen_.insert(name).second)
-    return false;
+JobBook::Question JobBook::close(Questions::iterator it) {
+  auto question = std::move(it->second);
+  questions_.erase(it);
+  of_others_ -= question.parent.has_value();
+  found_bytes_ -= question.found_bytes;
+  return question;
+}
+
+// Not to be foreseen: who could would ask it first, and have ours taken for a repeat.
+JobBook::Name JobBook::fresh_name() {
+  Bytes bytes;
+  put(bytes, seed_);
+  put(bytes, asked_++);
+  return {config_.self, get<std::uint64_t>(digest_of("tessera job query", {bytes}).view(), 0)};
+}
+
+void JobBook::remember(const Name& name) {
+  seen_.insert(name);
   if (seen_order_.size() < config_.seen_max) {
     seen_order_.push_back(name);
   } else {
     seen_.erase(std::exchange(seen_order_[seen_next_], name));
     seen_next_ = (seen_next_ + 1) % config_.seen_max;
   }
+}
+
+// A token bucket told by one time: when it will be full again (GCRA, ITU-T I.371).
+bool JobBook::in_time(const NodeId& peer, Time now) {
+  std::erase_if(busy_, [&](const auto& busy) { return busy.second <= now; });
+  if (!busy_.contains(peer) && busy_.size() >= config_.askers_max)
+    return false;
+  auto& until = busy_.emplace(peer, now).first->second;
+  if (until - now > (config_.query_burst - 1) * config_.query_every)
+    return false;
+  until += config_.query_every;
   return true;
 }
 
@@ -203,6 +257,10 @@ JobBookEffects JobBook::wake(Time now) {
     settle(name, out);
   }
   return out;
+}
+
+JobBook::Held JobBook::held() const {
+  return {questions_.size(), seen_.size(), busy_.size(), found_bytes_};
 }
 
 } // namespace tessera
