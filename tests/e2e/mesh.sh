@@ -12,7 +12,7 @@ end_all() {
   local name
   for name in "${!pid_of[@]}"; do kill -9 "${pid_of[$name]}" 2>/dev/null; done
   for name in "${!pid_of[@]}"; do wait "${pid_of[$name]}" 2>/dev/null; done
-  [ "$failures" -gt 0 ] && for log in "$work"/*.log; do [ -s "$log" ] && { echo "-- $log"; tail -5 "$log"; }; done
+  [ "$failures" -gt 0 ] && grep -hE '^(E[0-9]|     [^ ]|[0-9])' "$work"/*.log | tail -20
   rm -rf "$work"
   [ "$failures" -eq 0 ] || exit 1
 }
