@@ -88,8 +88,8 @@ struct Scheduler::Machine {
   // --- Turns ---
 
   void open(const JobId& job, NodeId submitter, std::string kernel) {
-    // Leases are refused at jobs_max; what is rooted here may go as far again.
-    if (jobs.contains(job) || jobs.size() >= 2 * config.jobs_max)
+    if (jobs.contains(
+            job)) // Leases are refused at jobs_max; roots are bounded where they are accepted.
       return;
     jobs.emplace(job, JobEntry{submitter, std::move(kernel), {}, 0, {}});
     const auto turn = std::find_if(turns.begin(), turns.end(),

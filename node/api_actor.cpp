@@ -15,11 +15,12 @@ constexpr auto calibration_aim_ns = 1e6; // Between 0.1 and 10 ms, architecture 
 constexpr std::uint64_t calibration_enough_ns = 400'000;
 constexpr std::uint64_t ttl_ms = 24 * 3600 * 1000ull; // Without any ancestor.
 constexpr std::size_t waiters_max = 1024;
+constexpr std::size_t unended_max = 1024; // Jobs rooted here at once.
 
 int status_of(const std::string& code) {
   static const std::map<std::string, int> known{
-      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404},
-      {"E111", 507}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}};
+      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
+      {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
@@ -297,6 +298,10 @@ void submit(Self self, const HttpRequest& http, const HttpRespond& respond) {
     return refuse(respond, request.error());
   if (s.wiring->slots.empty())
     return refuse(respond, {"E305", "this node is not ready", "it is still starting", "try again"});
+  if (s.book->unended() >= unended_max)
+    return refuse(respond, {"E511", "this node has too many unfinished jobs",
+                            "at most " + std::to_string(unended_max) + " are taken at a time",
+                            "wait for some, or submit at another node"});
   if (!request->input)
     return plan(self, *request, {}, respond);
   self->request(

@@ -55,6 +55,7 @@ public:
   void learned(const JobStatus& status);
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
   std::vector<JobStatus> rooted() const;          // The newest first.
+  std::size_t unended() const { return rooted_.size() - ended_.size(); }
 
   // --- Questions.
   // Jobs whose id begins with `prefix` (hex, lower case; empty: all), here and elsewhere. Of a
