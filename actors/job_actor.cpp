@@ -45,7 +45,7 @@ void on(Self self, SendTo& send) {
 void on(Self self, StartWork& start) {
   auto& s = self->state;
   const auto& slot = s.wiring->slots.at(start.slot);
-  s.working[start.id] = slot.address();
+  s.working[start.id] = {start.slot, slot.address()};
   self->send(slot,
              StartFor{caf::actor_cast<caf::actor>(self), s.spec, start.id, std::move(start.work)});
 }
@@ -88,16 +88,17 @@ void work_over(Self self, WorkId id) {
   self->state.working.erase(id);
 }
 
-// What was in the care of slots that are no more failed, by no fault of the kernel.
+// What was in the care of slots that are no more failed, by no fault of the kernel. The scheduler
+// may have counted it for their successors.
 void give_up_lost_work(Self self) {
   auto& s = self->state;
-  std::vector<WorkId> lost;
+  std::vector<std::pair<WorkId, std::uint32_t>> lost;
   for (const auto& [id, at] : s.working)
-    if (std::none_of(s.wiring->slots.begin(), s.wiring->slots.end(),
-                     [&](const caf::actor& slot) { return slot.address() == at; }))
-      lost.push_back(id);
-  for (auto id : lost) {
+    if (s.wiring->slots.at(at.number).address() != at.slot)
+      lost.emplace_back(id, at.number);
+  for (const auto& [id, number] : lost) {
     work_over(self, id);
+    self->send(s.wiring->scheduler, SlotFree{number});
     perform(self,
             s.job->work_failed(id, {"E710", "a slot died", "its actor ended", "it is tried again"},
                                now(self)));

@@ -17,7 +17,11 @@ struct JobShell {
   std::set<BlobId> inputs_missing; // Nothing runs here before they came.
   std::map<BlobId, NodeId> pulls; // Asked of the store, not answered yet; asked again of a new one.
   std::map<std::uint64_t, JournalBlocks> journaling;
-  std::map<WorkId, caf::actor_addr> working; // In which slot's care.
+  struct InCareOf {
+    std::uint32_t number;
+    caf::actor_addr slot;
+  };
+  std::map<WorkId, InCareOf> working;
   QueueReport report;
   bool told_soon = false; // A status is on its way to the api.
   std::optional<JournalEnd> ended;
