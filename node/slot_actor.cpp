@@ -26,6 +26,12 @@ void fail(Self self, SlotShell::Call call, const Error& why) {
     call.prepared.deliver(Prepared{{}, 0, {}, why});
 }
 
+// Each StartFor that the scheduler counts ends with one.
+void tell_free(Self self, bool scheduled) {
+  if (scheduled)
+    self->send(self->state.wiring->scheduler, SlotFree{self->state.setup.number});
+}
+
 // The worker is watched by the Asio thread, which only says that there is something to read.
 void watch(Self self) {
   auto& s = self->state;
@@ -63,9 +69,10 @@ void replace_worker(Self self) {
   s.outbox.clear();
   const auto lost = std::exchange(s.calls, {});
   spawn_worker(self);
-  self->send(s.wiring->scheduler, SlotReset{s.setup.number});
-  for (const auto& [number, call] : lost)
+  for (const auto& [number, call] : lost) {
     fail(self, call, worker_died);
+    tell_free(self, call.scheduled);
+  }
 }
 
 void flush(Self self) {
@@ -187,58 +194,41 @@ void start_for(Self self, StartFor& start) {
     start_work(self, start, {});
     return;
   }
-  const auto refused = [=](const Error& why) {
-    self->send(start.job, WorkFailed{start.id, why});
-    if (start.scheduled)
-      self->send(self->state.wiring->scheduler, SlotFree{self->state.setup.number});
-  };
-  self->request(s.wiring->store, caf::infinite, FilesAsk{wanted})
-      .then(
-          [=](FilesAnswer& answer) {
-            if (answer.files.size() == wanted.size() &&
-                blobs_for(self->state, start).size() <= wanted.size()) {
-              if (blobs_for(self->state, start).size() < wanted.size()) // Opened meanwhile.
-                answer.files.erase(answer.files.begin());
-              start_work(self, start, std::move(answer.files));
-            } else {
-              refused(answer.why);
-            }
-          },
-          [=](const caf::error&) {
-            refused({"E710", "the store died", "it is restarted", "it is tried again"});
-          });
+  s.store_asks.ask<FilesAnswer>(self, FilesAsk{wanted}, [=](FilesAnswer& answer) {
+    const auto now_wanted = blobs_for(self->state, start).size();
+    if (answer.files.size() != wanted.size() || now_wanted > wanted.size()) {
+      self->send(start.job, WorkFailed{start.id, answer.why});
+      tell_free(self, start.scheduled);
+      return;
+    }
+    if (now_wanted < wanted.size()) // Opened meanwhile.
+      answer.files.erase(answer.files.begin());
+    start_work(self, start, std::move(answer.files));
+  });
 }
 
-void prepare(Self self, PrepareFor& what, caf::response_promise promise) {
-  self->request(self->state.wiring->store, caf::infinite, FilesAsk{{what.input}})
-      .then(
-          [=](FilesAnswer& answer) mutable {
-            if (answer.files.empty()) {
-              promise.deliver(Prepared{{}, 0, {}, answer.why});
-              return;
-            }
-            auto& s = self->state;
-            const auto mapped = Mapping::of(*answer.files.front());
-            const auto call = s.next_call++;
-            s.calls[call] = {{}, {}, 0, false, promise};
-            put(self,
-                PrepareCall{call, what.kernel, what.params,
-                            payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)});
-            flush(self);
-          },
-          [=](const caf::error&) mutable {
-            promise.deliver(
-                Prepared{{}, 0, {}, {"E710", "the store died", "it is restarted", "try again"}});
-          });
+void prepare(Self self, const PrepareFor& what, caf::response_promise promise) {
+  const auto opened = [=](FilesAnswer& answer) mutable {
+    if (answer.files.empty()) {
+      promise.deliver(Prepared{{}, 0, {}, answer.why});
+      return;
+    }
+    auto& s = self->state;
+    const auto mapped = Mapping::of(*answer.files.front());
+    const auto call = s.next_call++;
+    s.calls[call] = {{}, {}, 0, false, promise};
+    put(self, PrepareCall{call, what.kernel, what.params,
+                          payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)});
+    flush(self);
+  };
+  self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{what.input}}, opened);
 }
 
 // Keeps the output in the store, then says so.
 template<class Then>
 void keep(Self self, const BlobId& id, Payload output, Then then) {
-  self->request(self->state.wiring->store, caf::infinite,
-                KeepBlob{id, std::make_shared<Payload>(std::move(output))})
-      .then([=](const Kept& kept) mutable { then(kept.why); },
-            [=](const caf::error&) mutable { then(worker_died); });
+  self->state.store_asks.ask<Kept>(self, KeepBlob{id, std::make_shared<Payload>(std::move(output))},
+                                   [=](const Kept& kept) mutable { then(kept.why); });
 }
 
 void prepared(Self self, caf::response_promise promise, CallDone& done) {
@@ -293,8 +283,7 @@ void answered(Self self, WorkerReply& reply) {
     prepared(self, call.prepared, std::get<CallDone>(reply));
   else if (call.owner)
     work_done(self, call, std::get<CallDone>(reply));
-  if (call.scheduled)
-    self->send(s.wiring->scheduler, SlotFree{s.setup.number});
+  tell_free(self, call.scheduled);
 }
 
 void readable(Self self) {
@@ -346,14 +335,18 @@ caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
   spawn_worker(self);
   return {
       [=](StartFor& start) { start_for(self, start); },
-      [=](PrepareFor& what) {
+      [=](const PrepareFor& what) {
         auto promise = self->make_response_promise();
         prepare(self, what, promise);
         return promise;
       },
       [=](const DropJob& over) { drop(self, over.job); },
       [=](readable_atom) { readable(self); },
-      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](WiringPtr& wiring) {
+        const auto before = std::exchange(self->state.wiring, wiring);
+        if (before->store != wiring->store)
+          self->state.store_asks.again();
+      },
   };
 }
 

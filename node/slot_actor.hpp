@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/shell_actor.hpp"
-#include "node/messages_actor.hpp"
+#include "node/store_asks_actor.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -41,6 +41,7 @@ struct SlotShell {
   std::uint64_t next_call = 1;
   std::map<std::uint64_t, Call> calls; // In the order they were sent.
   std::deque<WorkerRequest> outbox;    // What the socket did not take yet.
+  StoreAsks store_asks;
 
   struct Opened {
     std::uint64_t number;

@@ -124,8 +124,18 @@ Kept kept(const Status& status) {
   return status ? Kept{true, {}} : Kept{false, status.error()};
 }
 
+// Whoever asks keeps the bytes, to ask again if this store dies of them.
+Payload copy_of(const Payload& payload) {
+  Payload copy;
+  copy.bytes = payload.bytes;
+  copy.size = payload.size;
+  if (payload.fd)
+    copy.fd = Fd{::dup(payload.fd.get())};
+  return copy;
+}
+
 Kept keep(Self self, const KeepBlob& blob) {
-  auto contents = Contents::of(std::move(*blob.bytes));
+  auto contents = Contents::of(copy_of(*blob.bytes));
   if (!contents)
     return {false, contents.error()};
   if (blob.check && blob_id(contents->bytes()) != blob.id)
@@ -135,9 +145,20 @@ Kept keep(Self self, const KeepBlob& blob) {
   return kept(self->state.blobs->put_named(blob.id, contents->bytes()));
 }
 
+void pin_for(Self self, const JobId& job, const BlobId& blob) {
+  if (self->state.needed[job].insert(blob).second)
+    self->state.blobs->pin(blob);
+}
+
+void pin_done(Self self, const JobId& job, const std::vector<BlockResult>& done) {
+  for (const auto& [block, partial] : done)
+    if (partial.size > partial_inline_bytes_max)
+      pin_for(self, job, partial.digest);
+}
+
 Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
-    self->state.blobs->pin(input.blob);
+    pin_for(self, job.spec->id, input.blob);
   return kept(
       self->state.journal->job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal)));
 }
@@ -145,9 +166,7 @@ Kept accept(Self self, const AcceptJob& job) {
 // A full disk is waited out: the job's blocks stay in its own care until they are journaled.
 void journal(Self self, const JournalFor& what, const caf::actor& who) {
   auto& s = self->state;
-  for (const auto& [block, partial] : what.blocks.done)
-    if (partial.size > partial_inline_bytes_max)
-      s.blobs->pin(partial.digest);
+  pin_done(self, what.job, what.blocks.done);
   if (s.journal->blocks_done(what.job, what.blocks.done))
     tell(who, Journaled{what.blocks.sequence});
   else
@@ -176,8 +195,9 @@ void ended(Self self, const JournalEnd& end) {
   }
   if (status.state == JobState::done)
     s.blobs->pin(status.result);
-  for (const auto& input : status.spec->spec.inputs)
-    s.blobs->unpin(input.blob);
+  if (const auto needed = s.needed.extract(job.id); !needed.empty())
+    for (const auto& blob : needed.mapped())
+      s.blobs->unpin(blob);
 }
 
 // Done blocks count only while their bytes are here.
@@ -219,10 +239,13 @@ Roots roots(Self self) {
     auto status = status_of(self, job, spec);
     if (status.state == JobState::done)
       self->state.blobs->pin(status.result);
-    if (job.ended_ms == 0)
+    auto done = held(self, std::move(job.done));
+    if (job.ended_ms == 0) {
       for (const auto& input : spec->spec.inputs)
-        self->state.blobs->pin(input.blob);
-    answer.roots.push_back({std::move(status), held(self, std::move(job.done))});
+        pin_for(self, job.id, input.blob);
+      pin_done(self, job.id, done);
+    }
+    answer.roots.push_back({std::move(status), std::move(done)});
   }
   return answer;
 }

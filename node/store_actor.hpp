@@ -31,6 +31,7 @@ struct StoreShell {
     std::vector<caf::actor> wanted_by;
   };
   std::map<BlobId, Pulling> pulls;
+  std::map<JobId, std::set<BlobId>> needed; // Pinned until the job has ended.
   std::optional<Time> armed;
 };
 
