@@ -155,29 +155,28 @@ void ticked(Self self) {
 // --- Blobs
 
 void send_blob(Self self, const BlobId& blob, const std::string& type, const HttpRespond& respond) {
-  self->request(self->state.wiring->store, caf::infinite, FilesAsk{{blob}})
-      .then(
-          [=](const FilesAnswer& answer) {
-            const auto mapped = answer.files.empty() ? Result<Mapping>{answer.why}
-                                                     : Mapping::of(*answer.files.front());
-            if (!mapped)
-              return refuse(respond, mapped.error());
-            HttpReply reply;
-            reply.content_type = type;
-            reply.body = std::make_shared<const Bytes>(to_bytes(mapped->bytes()));
-            respond(std::move(reply));
-          },
-          [](const caf::error&) {}); // The server answers for who drops its respond.
+  self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{blob}}, [=](const FilesAnswer& answer) {
+    const auto mapped =
+        answer.files.empty() ? Result<Mapping>{answer.why} : Mapping::of(*answer.files.front());
+    if (!mapped)
+      return refuse(respond, mapped.error());
+    HttpReply reply;
+    reply.content_type = type;
+    reply.body = std::make_shared<const Bytes>(to_bytes(mapped->bytes()));
+    respond(std::move(reply));
+  });
 }
 
 void pull(Self self, const BlobId& blob, const NodeId& holder, ApiShell::Pulled then) {
-  self->state.pulls[blob].push_back(std::move(then));
+  auto& pulling = self->state.pulls[blob];
+  pulling.holder = holder;
+  pulling.then.push_back(std::move(then));
   self->send(self->state.wiring->store, PullFor{blob, holder});
 }
 void pulled(Self self, const BlobId& blob, bool here) {
   auto over = self->state.pulls.extract(blob);
   if (!over.empty())
-    for (const auto& then : over.mapped())
+    for (const auto& then : over.mapped().then)
       then(here);
 }
 
@@ -195,14 +194,11 @@ void put_blob(Self self, const std::string& hash, HttpRequest& request,
     return refuse(respond, payload.error());
   keep.bytes = std::make_shared<Payload>(std::move(*payload));
   keep.check = true;
-  self->request(self->state.wiring->store, caf::infinite, keep)
-      .then(
-          [=](const Kept& kept) {
-            if (!kept.ok)
-              return refuse(respond, kept.why);
-            respond(json_reply(201, Json{{"schema", 1}, {"blob", hash}, {"size", size}}.dump()));
-          },
-          [](const caf::error&) {});
+  self->state.store_asks.ask<Kept>(self, keep, [=](const Kept& kept) {
+    if (!kept.ok)
+      return refuse(respond, kept.why);
+    respond(json_reply(201, Json{{"schema", 1}, {"blob", hash}, {"size", size}}.dump()));
+  });
 }
 
 void get_blob(Self self, const std::string& hash, const HttpRespond& respond) {
@@ -220,19 +216,16 @@ void get_blob(Self self, const std::string& hash, const HttpRespond& respond) {
 void accept(Self self, const JobSpec& spec, const HttpRespond& respond) {
   auto& s = self->state;
   const auto sealed = s.setup.codec->seal_spec(spec);
-  self->request(s.wiring->store, caf::infinite, AcceptJob{sealed})
-      .then(
-          [=](const Kept& kept) {
-            if (!kept.ok)
-              return refuse(respond, kept.why);
-            JobStatus status;
-            status.spec = sealed;
-            status.root = self->state.setup.own.subject;
-            self->state.book->learned(status);
-            tell(self->state.wiring->node, OpenRoot{sealed, {}});
-            answer_job(self, respond, status, 201);
-          },
-          [](const caf::error&) {});
+  s.store_asks.ask<Kept>(self, AcceptJob{sealed}, [=](const Kept& kept) {
+    if (!kept.ok)
+      return refuse(respond, kept.why);
+    JobStatus status;
+    status.spec = sealed;
+    status.root = self->state.setup.own.subject;
+    self->state.book->learned(status);
+    tell(self->state.wiring->node, OpenRoot{sealed, {}});
+    answer_job(self, respond, status, 201);
+  });
 }
 
 void try_leaf(Self self, ApiShell::Calibration calibration) {
@@ -304,19 +297,31 @@ void submit(Self self, const HttpRequest& http, const HttpRespond& respond) {
                             "wait for some, or submit at another node"});
   if (!request->input)
     return plan(self, *request, {}, respond);
+  const auto number = s.next_ticket++;
+  s.preparing[number] = respond;
   self->request(
           s.wiring->slots.front(), caf::infinite,
           PrepareFor{request->kernel->info().name, encode_params(request->params), *request->input})
       .then(
           [=](const Prepared& prepared) {
+            if (!self->state.preparing.erase(number))
+              return;
             if (!prepared.why.code.empty())
               return refuse(respond, prepared.why);
             plan(self, *request, prepared, respond);
           },
-          [=](const caf::error&) {
-            refuse(respond, {"E710", "a worker process died", "it read this input",
-                             "is the file what it seems to be? try again"});
-          });
+          [](const caf::error&) {}); // The slot died: see slot_died().
+}
+
+// What the first slot took along is not tried again: it may have died of it.
+void slot_died(Self self) {
+  auto& s = self->state;
+  const Error why{"E710", "a worker process died", "it read this input",
+                  "is the file what it seems to be? try again"};
+  for (const auto& [number, respond] : std::exchange(s.preparing, {}))
+    refuse(respond, why);
+  for (const auto& [id, calibration] : std::exchange(s.calibrations, {}))
+    refuse(calibration.respond, why);
 }
 
 // --- Calls on one job
@@ -522,6 +527,29 @@ void job_news(Self self, const JobNews& news) {
   answer_waiters(self, news.status);
 }
 
+// What the journal tells is older than what the jobs say themselves.
+void resumed(Self self, const Roots& roots) {
+  auto& s = self->state;
+  for (const auto& root : roots.roots)
+    if (ended(root.status.state) || !s.book->rooted(root.status.spec->id))
+      s.book->learned(root.status);
+  s.resumed = true;
+  for (auto& call : std::exchange(s.early, {}))
+    called(self, *call.request, call.respond);
+}
+
+void wire(Self self, WiringPtr& wiring) {
+  auto& s = self->state;
+  const auto before = std::exchange(s.wiring, wiring);
+  if (before->store != wiring->store) {
+    s.store_asks.again();
+    for (const auto& [blob, pulling] : s.pulls)
+      self->send(wiring->store, PullFor{blob, pulling.holder});
+  }
+  if (!before->slots.empty() && before->slots.front() != wiring->slots.front())
+    slot_died(self);
+}
+
 } // namespace
 
 caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
@@ -531,7 +559,13 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
   s.load.slots_free = s.setup.own.slots;
   s.wiring = std::move(wiring);
   return {
-      [=](HttpCall& call) { called(self, *call.request, call.respond); },
+      [=](HttpCall& call) {
+        if (self->state.resumed)
+          called(self, *call.request, call.respond);
+        else
+          self->state.early.push_back(std::move(call));
+      },
+      [=](const Roots& roots) { resumed(self, roots); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
       [=](const JobNews& news) { job_news(self, news); },
       [=](const JobGone& gone) { self->state.working.erase(gone.job); },
@@ -548,7 +582,7 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
       [=](const BlobGone& gone) { pulled(self, gone.blob, false); },
       [=](const WorkDone& done) { tried_leaf(self, done.id, done.cpu_ns, nullptr); },
       [=](const WorkFailed& failed) { tried_leaf(self, failed.id, 0, &failed.why); },
-      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { ticked(self); },
       [=](wake_atom) {
         self->state.armed.reset();

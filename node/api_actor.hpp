@@ -5,7 +5,7 @@
 #include "node/api_json.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
-#include "node/messages_actor.hpp"
+#include "node/store_asks_actor.hpp"
 
 #include <functional>
 #include <map>
@@ -43,10 +43,17 @@ struct ApiShell {
   std::vector<Waiter> waiters;
   bool polling = false; // A tick for those whose job is rooted elsewhere is on its way.
 
+  StoreAsks store_asks;
   using Pulled = std::function<void(bool here)>;
-  std::map<BlobId, std::vector<Pulled>> pulls;
+  struct Pulling {
+    NodeId holder;
+    std::vector<Pulled> then;
+  };
+  std::map<BlobId, Pulling> pulls;
 
-  // --leaf auto: runs one leaf of growing size in a slot.
+  std::map<std::uint64_t, HttpRespond> preparing; // Their input, in the first slot.
+
+  // --leaf auto: runs one leaf of growing size in the first slot.
   struct Calibration {
     JobRequest request;
     JobSpec spec;
@@ -54,6 +61,9 @@ struct ApiShell {
     HttpRespond respond;
   };
   std::map<WorkId, Calibration> calibrations;
+
+  bool resumed = false;        // The journal's jobs are known.
+  std::vector<HttpCall> early; // Until then.
 
   std::set<JobId> working; // Jobs that have an actor here.
   std::map<NodeId, std::shared_ptr<const SignedRecord>> records;
