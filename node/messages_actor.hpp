@@ -56,6 +56,10 @@ struct HttpCall { // From the server to api.
 struct SavePeers { // To store.
   std::vector<PeerAddress> peers;
 };
+struct ChildrenAsk {}; // To node; answered by Children.
+struct Children {
+  std::vector<std::pair<std::string, caf::actor>> named; // As in the log; "session" many times.
+};
 
 } // namespace tessera
 
@@ -71,6 +75,8 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::PrepareFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Prepared))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::HttpCall))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
 CAF_END_TYPE_ID_BLOCK(tessera_node)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAsk)
@@ -84,3 +90,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PrepareFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Prepared)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::HttpCall)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)

@@ -114,22 +114,17 @@ void job_gone(Self self, const JobGone& gone) {
   tell(s.wiring.api, gone);
 }
 
-// What the journal knows: ended jobs are told of, running ones go on; or just `only`.
-void resume(Self self, std::optional<JobId> only = {}) {
-  auto& s = self->state;
-  self->request(s.wiring.store, caf::infinite, RootsAsk{})
+// What the journal knows: the api is told, and jobs that run there but not here go on.
+void resume(Self self) {
+  self->request(self->state.wiring.store, caf::infinite, RootsAsk{})
       .then(
           [=](const Roots& roots) {
-            for (const auto& [status, frontier] : roots.roots) {
-              if (only && status.spec->id != *only)
-                continue;
-              if (ended(status.state))
-                tell(self->state.wiring.api, JobNews{status, true});
-              else
+            for (const auto& [status, frontier] : roots.roots)
+              if (!ended(status.state))
                 open_root(self, OpenRoot{status.spec, frontier});
-            }
+            tell(self->state.wiring.api, roots);
           },
-          [](const caf::error&) {}); // The store died; it is asked again when it is back.
+          [](const caf::error&) {}); // The store died; its successor is asked.
 }
 
 // --- Deaths
@@ -163,36 +158,40 @@ void restart_job(Self self, const caf::actor_addr& who) {
   for (const auto& slot : s.wiring.slots)
     tell(slot, DropJob{id});
   if (dead.root)
-    resume(self, id);
+    resume(self);
 }
 
+// Who is new is told to all before it is told to anybody what to do with it.
 void restart(Self self, const caf::actor_addr& who, const std::string& what) {
   auto& s = self->state;
+  std::optional<std::uint32_t> slot;
   if (what == "store") {
     start_store(self);
   } else if (what == "api") {
     start_api(self);
-    resume(self); // What ended before is told to the new one.
   } else if (what == "mesh") {
     start_mesh(self);
   } else if (what == "scheduler") {
     start_scheduler(self);
   } else if (what.starts_with("slot")) {
-    for (std::size_t i = 0; i < s.wiring.slots.size(); ++i)
-      if (s.wiring.slots[i].address() == who) {
-        start_slot(self, i);
-        tell(s.wiring.scheduler, SlotReset{std::uint32_t(i)});
-      }
+    slot = std::uint32_t(std::stoul(what.substr(5)));
+    start_slot(self, *slot);
   } else {
     return restart_job(self, who);
   }
   rewire(self);
+  if (slot)
+    tell(s.wiring.scheduler, SlotReset{*slot});
+  if (what == "store" || what == "api")
+    resume(self);
 }
 
 void child_down(Self self, const caf::down_msg& down) {
   auto& s = self->state;
   const auto who = down.source;
   if (s.sessions.erase(who)) {
+    if (down.reason && !s.over)
+      s.setup.log("session died: " + self->system().render(down.reason));
     if (s.leaving && s.left && s.sessions.empty())
       end(self, {});
     return;
@@ -208,6 +207,16 @@ void child_down(Self self, const caf::down_msg& down) {
                     "start the node again: what it had accepted goes on; please report this"});
   else
     restart(self, who, what);
+}
+
+Children children(Self self) {
+  const auto& s = self->state;
+  Children all;
+  for (const auto& [child, what] : s.children)
+    all.named.emplace_back(what, caf::actor_cast<caf::actor>(child));
+  for (const auto& [address, session] : s.sessions)
+    all.named.emplace_back("session", session);
+  return all;
 }
 
 // --- Leaving
@@ -252,6 +261,9 @@ void close_sessions(Self self) {
 } // namespace
 
 NodeShell::~NodeShell() {
+  if (!over)
+    setup.ended(Error{"E390", "the node's own actor died", "this is a bug",
+                      "start the node again: what it had accepted goes on; please report this"});
   for (const auto& [child, what] : children)
     caf::anon_send_exit(caf::actor_cast<caf::actor>(child), caf::exit_reason::kill);
 }
@@ -283,6 +295,7 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
         self->monitor(session);
         tell(session, wiring_of(self)); // It may have been made with an older one.
       },
+      [=](ChildrenAsk) { return children(self); },
       [=](leave_atom) { leave(self); },
       [=](leave_atom, bool) { farewell(self); },
       [=](close_atom) { close_sessions(self); },

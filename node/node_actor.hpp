@@ -46,7 +46,7 @@ struct NodeSetup {
 
 struct NodeShell {
   static inline const char* name = "node";
-  ~NodeShell(); // All children go with it; sessions see to themselves.
+  ~NodeShell(); // All children go with it, and the process; sessions see to themselves.
 
   NodeSetup setup;
   Wiring wiring;
