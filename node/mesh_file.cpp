@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view invite_prefix = "tess1";
 constexpr std::size_t check_bytes = 4;
+constexpr std::size_t host_bytes_max = 255; // In an invite: its size is one byte.
 
 Digest check_of(ByteView bytes) {
   return digest_of("tessera invite", {bytes});
@@ -34,6 +35,15 @@ bool read_hex(const Json& file, const char* name, std::array<std::uint8_t, N>& o
   return true;
 }
 
+// Where there is no array of seeds, or not of this shape, Json throws.
+std::optional<Address> read_seed(const Json& seed) {
+  const auto& port = seed.at("port");
+  auto host = seed.at("host").get<std::string>();
+  if (host.empty() || !port.is_number_unsigned() || port == 0 || port > UINT16_MAX)
+    return std::nullopt;
+  return Address{std::move(host), port.get<std::uint16_t>()};
+}
+
 std::optional<MeshMembership> read_json(const Json& file) {
   MeshMembership mesh;
   if (!file.is_object() || !read_hex(file, "mesh", mesh.id.bytes))
@@ -43,9 +53,14 @@ std::optional<MeshMembership> read_json(const Json& file) {
     if (!read_hex(file, "psk", mesh.psk->bytes))
       return std::nullopt;
   }
-  for (const auto& seed : file.value("seeds", Json::array()))
-    mesh.seeds.push_back(
-        {seed.at("host").get<std::string>(), seed.at("port").get<std::uint16_t>()});
+  std::vector<Address> seeds;
+  for (const auto& entry : file.value("seeds", Json::array())) {
+    auto seed = read_seed(entry);
+    if (!seed)
+      return std::nullopt;
+    seeds.push_back(std::move(*seed));
+  }
+  mesh.add_seeds(seeds);
   return mesh;
 }
 
@@ -98,21 +113,24 @@ MeshMembership open_mesh() {
 }
 
 Result<std::optional<MeshMembership>> load_mesh(const std::filesystem::path& file) {
-  std::error_code missing;
-  if (!std::filesystem::exists(file, missing))
-    return std::optional<MeshMembership>{};
   const auto unreadable = [&](std::string why) {
     return Error{"E312", "cannot read " + file.string(), std::move(why),
                  "move it away and join again with an invite"};
   };
+  std::error_code bad;
+  if (!std::filesystem::exists(file, bad)) {
+    if (bad) // Whether there is one cannot be seen.
+      return unreadable(bad.message());
+    return std::optional<MeshMembership>{};
+  }
   std::ifstream in{file};
   if (!in)
     return unreadable(std::strerror(errno));
   try {
     if (auto mesh = read_json(Json::parse(in)))
       return mesh;
-    return unreadable("mesh or psk are not 64 hex digits");
-  } catch (const Json::exception&) {
+    return unreadable("it has no mesh of 64 hex digits, or its psk or seeds are none");
+  } catch (const std::exception&) { // Of Json, or of the stream: a folder can be opened.
     return unreadable("it is not the JSON that a node wrote");
   }
 }
@@ -132,6 +150,8 @@ std::string to_invite(const MeshMembership& mesh) {
   append(mesh.id.view());
   append(mesh.psk->view());
   for (const auto& seed : mesh.seeds) {
+    if (seed.host.size() > host_bytes_max)
+      continue; // No name of a host is so long.
     const std::array<std::uint8_t, 3> head{std::uint8_t(seed.host.size()),
                                            std::uint8_t(seed.port & 0xff),
                                            std::uint8_t(seed.port >> 8)};
@@ -166,7 +186,7 @@ Result<MeshMembership> from_invite(std::string_view text) {
     const auto low = reader.byte(), high = reader.byte();
     const auto port = std::uint16_t(low | high << 8);
     const auto host = reader.take(size);
-    if (reader.short_of)
+    if (reader.short_of || host.empty() || port == 0)
       return bad_invite("it ends in the middle of an address");
     mesh.seeds.push_back({std::string{text_of(host)}, port});
   }
