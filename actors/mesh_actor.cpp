@@ -142,7 +142,9 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
   auto& s = self->state;
   s.codec = std::move(setup.codec);
   s.ports = std::move(setup.ports);
-  s.wiring = std::move(wiring);
+  auto wired = *wiring;
+  wired.mesh = caf::actor_cast<caf::actor>(self); // What it dials may end before the node knows us.
+  s.wiring = std::make_shared<const Wiring>(std::move(wired));
   s.own = setup.own;
   s.mesh.emplace(std::move(setup.config), std::move(setup.own), setup.boot,
                  std::move(setup.remembered), setup.seed, now(self));
