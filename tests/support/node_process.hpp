@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iterator>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -53,11 +54,15 @@ bool eventually(Claim claim) {
   return true;
 }
 
-enum class End { gone, replaced }; // What follows an actor's death.
+enum class End : char {
+  gone = 'g',
+  replaced = 'r',
+  of_all = 'a'
+}; // What follows an actor's death.
 
 // --- In the node's process
 
-// Lets actors of this node die on command, one line each: "REASON END NAME".
+// Lets actors of this node die on command: two letters, the reason and what follows, and a name.
 class Assassin {
 public:
   Assassin(const Node& node, Fd line)
@@ -85,6 +90,7 @@ private:
     caf::scoped_actor self{node.home_system()};
     self->request(node, caf::infinite, ChildrenAsk{})
         .receive([&](Children& all) { named = std::move(all.named); }, [](const caf::error&) {});
+    named.emplace_back("node", node);
     return named;
   }
 
@@ -103,16 +109,15 @@ private:
 
   std::string obey(const std::string& order) const {
     const auto reason = order[0] == 'k' ? caf::exit_reason::kill : caf::exit_reason::user_shutdown;
-    const auto end = order[1] == 'r' ? End::replaced : End::gone;
+    const auto end = End(order[1]);
     const auto name = order.substr(2);
-    auto now = children();
-    const auto* known = name == "node" ? nullptr : find(now, name);
-    if (name != "node" && !known)
+    const auto now = children();
+    const auto* known = find(now, name);
+    if (!known)
       return "there is no " + name;
-    const auto victim = known ? *known : node_.wiring()->node;
-    now.clear();
+    const auto victim = *known;
     caf::anon_send_exit(victim, reason);
-    if (name == "node")
+    if (end == End::of_all)
       return "done";
     const bool over = eventually([&] {
       const auto all = children();
@@ -130,6 +135,13 @@ private:
 
 // --- In the test's
 
+// Those that it forked, and that are not reaped.
+inline std::vector<pid_t> children_of(pid_t pid) {
+  const auto id = std::to_string(pid);
+  std::ifstream in{"/proc/" + id + "/task/" + id + "/children"};
+  return {std::istream_iterator<pid_t>{in}, {}};
+}
+
 class NodeProcess {
 public:
   // Ready when this returns; `options` but for the paths.
@@ -141,6 +153,7 @@ public:
     REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
     line_.reset(ends[0]);
     Fd theirs{ends[1]};
+    std::fflush(nullptr); // Or it would be written twice.
     pid_ = ::fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0)
@@ -161,12 +174,14 @@ public:
 
   cli::Api& api() { return *api_; }
   const std::filesystem::path& folder() const { return folder_.path; }
+  pid_t pid() const { return pid_; }
 
   // The first actor whose name begins so dies; answered once its end is seen by all.
-  void strike(const std::string& name, caf::exit_reason reason, End end) {
-    const std::string order = std::string{reason == caf::exit_reason::kill ? 'k' : 'u'} +
-                              (end == End::replaced ? 'r' : 'g') + name;
-    REQUIRE(::send(line_.get(), order.data(), order.size(), 0) > 0);
+  void strike(const std::string& name, caf::exit_reason reason, End end = End::replaced) {
+    const std::string order{reason == caf::exit_reason::kill ? 'k' : 'u', char(end)};
+    REQUIRE(::send(line_.get(), (order + name).data(), 2 + name.size(), 0) > 0);
+    if (end == End::of_all)
+      return;
     char answer[128];
     const auto n = ::recv(line_.get(), answer, sizeof answer, 0);
     REQUIRE(n > 0);
