@@ -11,6 +11,7 @@ using Self = caf::stateful_actor<ApiShell>*;
 
 constexpr auto wait_max = std::chrono::seconds(60);
 constexpr auto poll_every = std::chrono::milliseconds(250); // A root elsewhere.
+constexpr std::size_t polls_max = 8;     // At once: a root answers 50 a second (JobBookConfig).
 constexpr auto calibration_aim_ns = 1e6; // Between 0.1 and 10 ms, architecture 4.1.
 constexpr std::uint64_t calibration_enough_ns = 400'000;
 constexpr std::uint64_t ttl_ms = 24 * 3600 * 1000ull; // Without any ancestor.
@@ -20,12 +21,16 @@ constexpr std::size_t unended_max = 1024; // Jobs rooted here at once.
 int status_of(const std::string& code) {
   static const std::map<std::string, int> known{
       {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
-      {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503}};
+      {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
-void refuse(const HttpRespond& respond, const Error& why) {
-  respond(problem(status_of(why.code), why));
+void refuse(const Caller& caller, const Error& why, std::optional<int> status = {}) {
+  caller.respond(problem(status.value_or(status_of(why.code)), why, caller.path));
+}
+// What people typed, or a worker said, need not be UTF-8.
+void answer(const Caller& caller, int status, const Json& body) {
+  caller.respond(json_reply(status, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
 
 std::string name_of(Self self, const NodeId& id) {
@@ -38,8 +43,8 @@ std::string name_of(Self self, const NodeId& id) {
 Json shown(Self self, const JobStatus& status) {
   return job_json(status, [=](const NodeId& id) { return name_of(self, id); });
 }
-void answer_job(Self self, const HttpRespond& respond, const JobStatus& status, int code = 200) {
-  respond(json_reply(code, shown(self, status).dump()));
+void answer_job(Self self, const Caller& caller, const JobStatus& status, int code = 200) {
+  answer(caller, code, shown(self, status));
 }
 
 // --- Questions about jobs
@@ -78,20 +83,19 @@ std::string list_of(const std::vector<JobStatus>& jobs) {
 
 // One job by a prefix of its id, or a refusal.
 template<class Then>
-void find_job(Self self, const std::string& prefix, const HttpRespond& respond, Then then) {
-  if (prefix.size() > 64 || prefix.find_first_not_of("0123456789abcdef") != prefix.npos) {
-    refuse(respond, {"E400", "\"" + prefix + "\" is no job's id", "ids have hex digits, at most 64",
-                     "see them all: tessera jobs --mesh"});
-    return;
-  }
+void find_job(Self self, const std::string& prefix, const Caller& caller, Then then) {
+  if (prefix.empty() || prefix.size() > 64 ||
+      prefix.find_first_not_of("0123456789abcdef") != prefix.npos)
+    return refuse(caller, {"E400", "\"" + prefix + "\" is no job's id",
+                           "ids have digits 0-9 and a-f, from 1 to 64 of them",
+                           "see them all: tessera jobs --mesh"});
   ask(self, prefix, {}, [=](std::vector<JobStatus> jobs) {
     if (jobs.empty())
-      refuse(respond, {"E414", "there is no job " + prefix, "no node of this mesh roots one",
-                       "see them all: tessera jobs --mesh"});
+      refuse(caller, {"E414", "there is no job " + prefix, "no node of this mesh roots one",
+                      "see them all: tessera jobs --mesh"});
     else if (jobs.size() > 1)
-      refuse(respond,
-             {"E410", "job " + prefix + " matches " + std::to_string(jobs.size()) + " jobs",
-              list_of(jobs) + " are known here", "give more of its digits"});
+      refuse(caller, {"E410", "job " + prefix + " matches " + std::to_string(jobs.size()) + " jobs",
+                      list_of(jobs) + " are known here", "give more of its digits"});
     else
       then(jobs.front());
   });
@@ -103,13 +107,13 @@ void poll(Self self) {
     self->delayed_send(self, poll_every, tick_atom_v);
 }
 
-void wait_for(Self self, const JobStatus& status, Duration patience, const HttpRespond& respond) {
+void wait_for(Self self, const JobStatus& status, Duration patience, const Caller& caller) {
   auto& s = self->state;
   if (ended(status.state) || patience <= Duration::zero() || s.waiters.size() >= waiters_max) {
-    answer_job(self, respond, status);
+    answer_job(self, caller, status);
     return;
   }
-  s.waiters.push_back({status, now(self) + patience, respond});
+  s.waiters.push_back({status, now(self) + patience, caller});
   poll(self);
 }
 
@@ -128,7 +132,7 @@ void answer_waiters(Self self, const JobStatus& status) {
                                      std::make_move_iterator(waiters.end())};
   waiters.erase(over, waiters.end());
   for (const auto& waiter : done)
-    answer_job(self, waiter.respond, waiter.last);
+    answer_job(self, waiter.caller, waiter.last);
 }
 
 void ticked(Self self) {
@@ -137,33 +141,38 @@ void ticked(Self self) {
   const auto over = std::stable_partition(s.waiters.begin(), s.waiters.end(),
                                           [&](const auto& w) { return w.until > now(self); });
   for (auto w = over; w != s.waiters.end(); ++w)
-    answer_job(self, w->respond, w->last);
+    answer_job(self, w->caller, w->last);
   s.waiters.erase(over, s.waiters.end());
   std::map<JobId, NodeId> elsewhere;
   for (const auto& w : s.waiters)
     if (!s.book->rooted(w.last.spec->id))
       elsewhere[w.last.spec->id] = w.last.root;
-  for (const auto& [id, root] : elsewhere)
-    ask(self, to_hex(id), root, [=](std::vector<JobStatus> jobs) {
+  auto next = elsewhere.upper_bound(s.polled);
+  for (auto n = std::min(polls_max, elsewhere.size()); n; --n, ++next) {
+    if (next == elsewhere.end())
+      next = elsewhere.begin();
+    s.polled = next->first;
+    ask(self, to_hex(next->first), next->second, [=](std::vector<JobStatus> jobs) {
       for (const auto& status : jobs)
         answer_waiters(self, status);
     });
+  }
   if (!s.waiters.empty())
     poll(self);
 }
 
 // --- Blobs
 
-void send_blob(Self self, const BlobId& blob, const std::string& type, const HttpRespond& respond) {
+void send_blob(Self self, const BlobId& blob, const std::string& type, const Caller& caller) {
   self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{blob}}, [=](const FilesAnswer& answer) {
     const auto mapped =
         answer.files.empty() ? Result<Mapping>{answer.why} : Mapping::of(*answer.files.front());
     if (!mapped)
-      return refuse(respond, mapped.error());
+      return refuse(caller, mapped.error());
     HttpReply reply;
     reply.content_type = type;
     reply.body = std::make_shared<const Bytes>(to_bytes(mapped->bytes()));
-    respond(std::move(reply));
+    caller.respond(std::move(reply));
   });
 }
 
@@ -180,51 +189,50 @@ void pulled(Self self, const BlobId& blob, bool here) {
       then(here);
 }
 
-void put_blob(Self self, const std::string& hash, HttpRequest& request,
-              const HttpRespond& respond) {
+void put_blob(Self self, const std::string& hash, HttpRequest& request, const Caller& caller) {
   const auto bytes = from_hex(hash);
   KeepBlob keep;
   if (!bytes || bytes->size() != keep.id.bytes.size())
-    return refuse(respond, {"E400", "\"" + hash + "\" is no blob's hash",
-                            "a hash has 64 hex digits", "see node/http/API.md"});
+    return refuse(caller, {"E400", "\"" + hash + "\" is no blob's hash", "a hash has 64 hex digits",
+                           "see node/http/API.md"});
   std::copy(bytes->begin(), bytes->end(), keep.id.bytes.begin());
   const auto size = request.body.size();
   auto payload = Payload::take(std::move(request.body));
   if (!payload)
-    return refuse(respond, payload.error());
+    return refuse(caller, payload.error());
   keep.bytes = std::make_shared<Payload>(std::move(*payload));
   keep.check = true;
   self->state.store_asks.ask<Kept>(self, keep, [=](const Kept& kept) {
     if (!kept.ok)
-      return refuse(respond, kept.why);
-    respond(json_reply(201, Json{{"schema", 1}, {"blob", hash}, {"size", size}}.dump()));
+      return refuse(caller, kept.why);
+    answer(caller, 201, {{"schema", 1}, {"blob", hash}, {"size", size}});
   });
 }
 
-void get_blob(Self self, const std::string& hash, const HttpRespond& respond) {
+void get_blob(Self self, const std::string& hash, const Caller& caller) {
   const auto bytes = from_hex(hash);
   BlobId id;
   if (!bytes || bytes->size() != id.bytes.size())
-    return refuse(respond, {"E400", "\"" + hash + "\" is no blob's hash",
-                            "a hash has 64 hex digits", "see node/http/API.md"});
+    return refuse(caller, {"E400", "\"" + hash + "\" is no blob's hash", "a hash has 64 hex digits",
+                           "see node/http/API.md"});
   std::copy(bytes->begin(), bytes->end(), id.bytes.begin());
-  send_blob(self, id, "application/octet-stream", respond);
+  send_blob(self, id, "application/octet-stream", caller);
 }
 
 // --- Submission
 
-void accept(Self self, const JobSpec& spec, const HttpRespond& respond) {
+void accept(Self self, const JobSpec& spec, const Caller& caller) {
   auto& s = self->state;
   const auto sealed = s.setup.codec->seal_spec(spec);
   s.store_asks.ask<Kept>(self, AcceptJob{sealed}, [=](const Kept& kept) {
     if (!kept.ok)
-      return refuse(respond, kept.why);
+      return refuse(caller, kept.why);
     JobStatus status;
     status.spec = sealed;
     status.root = self->state.setup.own.subject;
     self->state.book->learned(status);
     tell(self->state.wiring->node, OpenRoot{sealed, {}});
-    answer_job(self, respond, status, 201);
+    answer_job(self, caller, status, 201);
   });
 }
 
@@ -245,10 +253,10 @@ void tried_leaf(Self self, WorkId id, std::uint64_t cpu_ns, const Error* why) {
   auto& calibration = over.mapped();
   tell(s.wiring->slots.front(), DropJob{calibration.trial->id});
   if (why)
-    return refuse(calibration.respond, *why);
+    return refuse(calibration.caller, *why);
   auto& spec = calibration.spec;
   if (cpu_ns >= calibration_enough_ns || spec.leaf_items >= spec.items)
-    return accept(self, spec, calibration.respond);
+    return accept(self, spec, calibration.caller);
   const auto growth =
       std::clamp(calibration_aim_ns / double(std::max<std::uint64_t>(1, cpu_ns)), 2.0, 64.0);
   const auto step = std::uint64_t{1} << int(std::log2(growth));
@@ -256,11 +264,11 @@ void tried_leaf(Self self, WorkId id, std::uint64_t cpu_ns, const Error* why) {
   try_leaf(self, std::move(calibration));
 }
 
-void plan(Self self, const JobRequest& request, const Prepared& input, const HttpRespond& respond) {
+void plan(Self self, const JobRequest& request, const Prepared& input, const Caller& caller) {
   const auto& info = request.kernel->info();
   const auto planned = request.kernel->plan(request.params, request.items, input.head);
   if (!planned)
-    return refuse(respond, planned.error());
+    return refuse(caller, planned.error());
   JobSpec spec;
   spec.submitter = self->state.setup.own.subject;
   fill_random(spec.nonce);
@@ -276,29 +284,29 @@ void plan(Self self, const JobRequest& request, const Prepared& input, const Htt
     spec.inputs.push_back({input.input, input.size});
   spec.ttl_ms = ttl_ms;
   if (spec.params.size() > params_bytes_max)
-    return refuse(respond, {"E420", "these parameters are too long",
-                            "a job carries at most 64 KiB of them", "shorten them"});
+    return refuse(caller, {"E420", "these parameters are too long",
+                           "a job carries at most 64 KiB of them", "shorten them"});
   if (!request.auto_leaf)
-    return accept(self, spec, respond);
+    return accept(self, spec, caller);
   spec.leaf_items = 1;
-  try_leaf(self, {request, spec, {}, respond});
+  try_leaf(self, {request, spec, {}, caller});
 }
 
-void submit(Self self, const HttpRequest& http, const HttpRespond& respond) {
+void submit(Self self, const HttpRequest& http, const Caller& caller) {
   auto& s = self->state;
   const auto request = job_request(http.body);
   if (!request)
-    return refuse(respond, request.error());
+    return refuse(caller, request.error());
   if (s.wiring->slots.empty())
-    return refuse(respond, {"E305", "this node is not ready", "it is still starting", "try again"});
+    return refuse(caller, {"E305", "this node is not ready", "it is still starting", "try again"});
   if (s.book->unended() >= unended_max)
-    return refuse(respond, {"E511", "this node has too many unfinished jobs",
-                            "at most " + std::to_string(unended_max) + " are taken at a time",
-                            "wait for some, or submit at another node"});
+    return refuse(caller, {"E511", "this node has too many unfinished jobs",
+                           "at most " + std::to_string(unended_max) + " are taken at a time",
+                           "wait for some, or submit at another node"});
   if (!request->input)
-    return plan(self, *request, {}, respond);
+    return plan(self, *request, {}, caller);
   const auto number = s.next_ticket++;
-  s.preparing[number] = respond;
+  s.preparing[number] = caller;
   self->request(
           s.wiring->slots.front(), caf::infinite,
           PrepareFor{request->kernel->info().name, encode_params(request->params), *request->input})
@@ -307,8 +315,8 @@ void submit(Self self, const HttpRequest& http, const HttpRespond& respond) {
             if (!self->state.preparing.erase(number))
               return;
             if (!prepared.why.code.empty())
-              return refuse(respond, prepared.why);
-            plan(self, *request, prepared, respond);
+              return refuse(caller, prepared.why);
+            plan(self, *request, prepared, caller);
           },
           [](const caf::error&) {}); // The slot died: see slot_died().
 }
@@ -318,45 +326,41 @@ void slot_died(Self self) {
   auto& s = self->state;
   const Error why{"E710", "a worker process died", "it read this input",
                   "is the file what it seems to be? try again"};
-  for (const auto& [number, respond] : std::exchange(s.preparing, {}))
-    refuse(respond, why);
+  for (const auto& [number, caller] : std::exchange(s.preparing, {}))
+    refuse(caller, why);
   for (const auto& [id, calibration] : std::exchange(s.calibrations, {}))
-    refuse(calibration.respond, why);
+    refuse(calibration.caller, why);
 }
 
 // --- Calls on one job
 
-void send_result(Self self, const JobStatus& status, const HttpRespond& respond) {
+void send_result(Self self, const JobStatus& status, const Caller& caller) {
   const auto name = to_hex(status.spec->id).substr(0, 12);
-  if (status.state == JobState::failed) {
-    respond(problem(409, status.error));
-    return;
-  }
-  if (status.state == JobState::cancelled) {
-    respond(problem(409, {"E602", "job " + name + " was cancelled", "its submitter asked for that",
-                          "submit it again if you need it"}));
-    return;
-  }
+  if (status.state == JobState::failed)
+    return refuse(caller, status.error, 409);
+  if (status.state == JobState::cancelled)
+    return refuse(caller, {"E602", "job " + name + " was cancelled", "its submitter asked for that",
+                           "submit it again if you need it"});
   if (status.state != JobState::done)
-    return refuse(respond, {"E412", "job " + name + " still runs",
-                            "its result is there when it is done", "tessera wait " + name});
+    return refuse(caller, {"E412", "job " + name + " still runs",
+                           "its result is there when it is done", "tessera wait " + name});
   const auto* kernel = find_kernel(status.spec->spec.kernel);
   const std::string type = kernel ? kernel->info().result : "application/octet-stream";
   pull(self, status.result, status.root, [=](bool here) {
     if (here)
-      send_blob(self, status.result, type, respond);
+      send_blob(self, status.result, type, caller);
     else
-      refuse(respond, {"E112", "the result of job " + name + " cannot be had",
-                       "the node that has it does not answer", "try again when it is back"});
+      refuse(caller, {"E112", "the result of job " + name + " cannot be had",
+                      "the node that has it does not answer", "try again when it is back"});
   });
 }
 
-void cancel(Self self, const JobStatus& status, const HttpRespond& respond) {
+void cancel(Self self, const JobStatus& status, const Caller& caller) {
   auto& s = self->state;
   if (status.spec->spec.submitter != s.setup.own.subject)
-    return refuse(respond, {"E510", "job " + to_hex(status.spec->id).substr(0, 12) + " is not ours",
-                            "only the node that submitted a job may cancel it",
-                            "ask at node " + to_text(status.spec->spec.submitter)});
+    return refuse(caller, {"E510", "job " + to_hex(status.spec->id).substr(0, 12) + " is not ours",
+                           "only the node that submitted a job may cancel it",
+                           "ask at node " + to_text(status.spec->spec.submitter)});
   if (!ended(status.state)) {
     const auto word =
         std::make_shared<const Message>(CancelJob{s.setup.codec->seal_cancel(status.spec->id)});
@@ -365,7 +369,7 @@ void cancel(Self self, const JobStatus& status, const HttpRespond& respond) {
     else
       tell(s.wiring->mesh, ToPeer{status.root, word});
   }
-  answer_job(self, respond, status, 202);
+  answer_job(self, caller, status, 202);
 }
 
 Duration patience_of(const HttpRequest& request) {
@@ -378,23 +382,22 @@ Duration patience_of(const HttpRequest& request) {
       std::chrono::duration<double>(std::clamp(std::isfinite(seconds) ? seconds : 0, 0.0, most)));
 }
 
-void one_job(Self self, std::string rest, const HttpRequest& request, const HttpRespond& respond) {
+void one_job(Self self, std::string rest, const HttpRequest& request, const Caller& caller) {
   const auto slash = rest.find('/');
   const auto what = slash == rest.npos ? "" : rest.substr(slash);
   rest.resize(std::min(slash, rest.size()));
   const bool get = request.method == "GET";
   if (what.empty() && get)
-    return find_job(self, rest, respond, [=, patience = patience_of(request)](const auto& status) {
-      wait_for(self, status, patience, respond);
+    return find_job(self, rest, caller, [=, patience = patience_of(request)](const auto& status) {
+      wait_for(self, status, patience, caller);
     });
   if (what == "/result" && get)
-    return find_job(self, rest, respond,
-                    [=](const auto& status) { send_result(self, status, respond); });
+    return find_job(self, rest, caller,
+                    [=](const auto& status) { send_result(self, status, caller); });
   if (what == "/cancel" && request.method == "POST")
-    return find_job(self, rest, respond,
-                    [=](const auto& status) { cancel(self, status, respond); });
-  refuse(respond, {"E404", "there is no such call", request.method + " " + request.path,
-                   "see node/http/API.md"});
+    return find_job(self, rest, caller, [=](const auto& status) { cancel(self, status, caller); });
+  refuse(caller, {"E404", "there is no such call", request.method + " " + request.path,
+                  "see node/http/API.md"});
 }
 
 // --- The node and its peers
@@ -438,33 +441,38 @@ Json peers_json(Self self) {
   return {{"schema", 1}, {"peers", std::move(list)}};
 }
 
-void list_jobs(Self self, bool mesh_wide, const HttpRespond& respond) {
-  const auto answer = [=](const std::vector<JobStatus>& jobs) {
+void list_jobs(Self self, bool mesh_wide, const Caller& caller) {
+  const auto tell_all = [=](const std::vector<JobStatus>& jobs) {
     Json list = Json::array();
     for (const auto& status : jobs)
       list.push_back(shown(self, status));
-    respond(json_reply(200, Json{{"schema", 1}, {"jobs", std::move(list)}}.dump()));
+    answer(caller, 200, {{"schema", 1}, {"jobs", std::move(list)}});
   };
   if (mesh_wide)
-    ask(self, "", {}, answer);
+    ask(self, "", {}, tell_all);
   else
-    answer(self->state.book->rooted());
+    tell_all(self->state.book->rooted());
 }
 
-void invite(Self self, const HttpRespond& respond) {
+void invite(Self self, const Caller& caller) {
   const auto& s = self->state;
   if (s.setup.mesh.open())
-    return refuse(respond, {"E304", "an open mesh has no invite", "anyone may join it by a seed",
-                            "on another machine: tessera start --open --seed " + s.setup.listen});
-  respond(json_reply(200, Json{{"schema", 1}, {"invite", to_invite(s.setup.mesh)}}.dump()));
+    return refuse(caller, {"E304", "an open mesh has no invite", "anyone may join it by a seed",
+                           "on another machine: tessera start --open --seed " + s.setup.listen});
+  answer(caller, 200, {{"schema", 1}, {"invite", to_invite(s.setup.mesh)}});
 }
 
-void stop(Self self, const HttpRespond& respond) {
-  respond(json_reply(202, Json{{"schema", 1}, {"stopping", true}}.dump()));
+void stop(Self self, const Caller& caller) {
+  answer(caller, 202, {{"schema", 1}, {"stopping", true}});
   tell(self->state.wiring->node, leave_atom_v);
 }
 
-void called(Self self, HttpRequest& request, const HttpRespond& respond) {
+bool asks_mesh(const HttpRequest& request) {
+  const auto mesh = request.query.find("mesh");
+  return mesh != request.query.end() && mesh->second == "1";
+}
+
+void called(Self self, HttpRequest& request, const Caller& caller) {
   const auto is = [&](std::string_view method, std::string_view path) {
     return request.method == method && request.path == path;
   };
@@ -472,29 +480,30 @@ void called(Self self, HttpRequest& request, const HttpRespond& respond) {
     return request.path.starts_with(folder) ? request.path.substr(folder.size()) : std::string{};
   };
   if (is("GET", "/healthz") || is("GET", "/readyz"))
-    return respond({200, "text/plain", {}, std::make_shared<const Bytes>(to_bytes(view("ok")))});
+    return caller.respond(
+        {200, "text/plain", {}, std::make_shared<const Bytes>(to_bytes(view("ok")))});
   if (is("GET", "/v1/status"))
-    return respond(json_reply(200, status_json(self).dump()));
+    return answer(caller, 200, status_json(self));
   if (is("GET", "/v1/invite"))
-    return invite(self, respond);
+    return invite(self, caller);
   if (is("GET", "/v1/peers"))
-    return respond(json_reply(200, peers_json(self).dump()));
+    return answer(caller, 200, peers_json(self));
   if (is("GET", "/v1/kernels"))
-    return respond(json_reply(200, kernels_json().dump()));
+    return answer(caller, 200, kernels_json());
   if (is("POST", "/v1/stop"))
-    return stop(self, respond);
+    return stop(self, caller);
   if (is("POST", "/v1/jobs"))
-    return submit(self, request, respond);
+    return submit(self, request, caller);
   if (is("GET", "/v1/jobs"))
-    return list_jobs(self, request.query.contains("mesh"), respond);
+    return list_jobs(self, asks_mesh(request), caller);
   if (const auto rest = under("/v1/jobs/"); !rest.empty())
-    return one_job(self, rest, request, respond);
+    return one_job(self, rest, request, caller);
   if (const auto hash = under("/v1/blobs/"); !hash.empty() && request.method == "PUT")
-    return put_blob(self, hash, request, respond);
+    return put_blob(self, hash, request, caller);
   else if (!hash.empty() && request.method == "GET")
-    return get_blob(self, hash, respond);
-  refuse(respond, {"E404", "there is no such call", request.method + " " + request.path,
-                   "see node/http/API.md"});
+    return get_blob(self, hash, caller);
+  refuse(caller, {"E404", "there is no such call", request.method + " " + request.path,
+                  "see node/http/API.md"});
 }
 
 void peer_news(Self self, const PeerNews& news) {
@@ -535,7 +544,7 @@ void resumed(Self self, const Roots& roots) {
       s.book->learned(root.status);
   s.resumed = true;
   for (auto& call : std::exchange(s.early, {}))
-    called(self, *call.request, call.respond);
+    called(self, *call.request, {call.respond, call.request->path});
 }
 
 void wire(Self self, WiringPtr& wiring) {
@@ -561,7 +570,7 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
   return {
       [=](HttpCall& call) {
         if (self->state.resumed)
-          called(self, *call.request, call.respond);
+          called(self, *call.request, {call.respond, call.request->path});
         else
           self->state.early.push_back(std::move(call));
       },

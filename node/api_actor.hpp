@@ -24,6 +24,12 @@ struct ApiSetup {
   Time started;
 };
 
+// Who waits for an answer, and what was asked.
+struct Caller {
+  HttpRespond respond;
+  std::string path;
+};
+
 struct ApiShell {
   static inline const char* name = "api";
   ApiSetup setup;
@@ -38,10 +44,11 @@ struct ApiShell {
   struct Waiter { // GET /v1/jobs/ID?wait=S
     JobStatus last;
     Time until;
-    HttpRespond respond;
+    Caller caller;
   };
   std::vector<Waiter> waiters;
   bool polling = false; // A tick for those whose job is rooted elsewhere is on its way.
+  JobId polled;         // The last of them that was asked for.
 
   StoreAsks store_asks;
   using Pulled = std::function<void(bool here)>;
@@ -51,14 +58,14 @@ struct ApiShell {
   };
   std::map<BlobId, Pulling> pulls;
 
-  std::map<std::uint64_t, HttpRespond> preparing; // Their input, in the first slot.
+  std::map<std::uint64_t, Caller> preparing; // Their input, in the first slot.
 
   // --leaf auto: runs one leaf of growing size in the first slot.
   struct Calibration {
     JobRequest request;
     JobSpec spec;
     SpecPtr trial;
-    HttpRespond respond;
+    Caller caller;
   };
   std::map<WorkId, Calibration> calibrations;
 

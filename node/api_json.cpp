@@ -9,27 +9,48 @@ namespace {
 
 constexpr std::uint64_t items_max = std::uint64_t{1} << 63;
 
+// What a caller said, cut to what fits a line.
+std::string shown(const std::string& said) {
+  return said.substr(0, 40) + (said.size() > 40 ? "..." : "");
+}
+
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
           "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\"}"};
 }
 
-// A count may come as a number or, past 2^53, as text.
-Result<std::uint64_t> count_of(const Json& value, const std::string& name) {
-  const Error bad{"E421", name + " " + value.dump() + " is not possible",
-                  "it must be a whole number from 1 to 2^63", "give another --" + name};
+// A count may come as a number or, past 2^53, as text. 0: not said.
+Result<std::uint64_t> count_of(const Json* value, const std::string& name) {
+  if (!value)
+    return std::uint64_t{0};
   std::uint64_t count = 0;
-  if (value.is_number_unsigned()) {
-    count = value.get<std::uint64_t>();
-  } else if (value.is_string()) {
-    const auto text = value.get<std::string>();
+  if (value->is_number_unsigned()) {
+    count = value->get<std::uint64_t>();
+  } else if (value->is_string()) {
+    const auto& text = value->get_ref<const std::string&>();
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error != std::errc{} || end != text.data() + text.size())
-      return bad;
-  } else {
-    return bad;
+      count = 0;
   }
-  return count >= 1 && count <= items_max ? Result<std::uint64_t>{count} : bad;
+  if (count >= 1 && count <= items_max)
+    return count;
+  const auto said = value->is_structured() ? std::string{} : " " + shown(value->dump());
+  return Error{"E421", name + said + " is not possible", "it must be a whole number from 1 to 2^63",
+               "give another --" + name};
+}
+
+// Values are text; a number is taken for the text that it is.
+Result<Params> params_of(const KernelInfo& info, const Json* params) {
+  std::map<std::string, std::string> given;
+  if (params && !params->is_object())
+    return bad_body("\"params\" is no object");
+  if (params)
+    for (const auto& [name, value] : params->items()) {
+      if (!value.is_string() && !value.is_number())
+        return bad_body("\"" + shown(name) + "\" of \"params\" is neither text nor a number");
+      given[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+  return check_params(info, given);
 }
 
 Json value_json(const ParamValue& value) {
@@ -60,7 +81,7 @@ std::string type_of_result(const JobSpec& spec) {
 
 Error unknown_kernel(const std::string& name) {
   const auto near = nearest_kernel(name);
-  return {"E423", "there is no kernel \"" + name + "\"", "this node knows no such kernel",
+  return {"E423", "there is no kernel \"" + shown(name) + "\"", "this node knows no such kernel",
           near.empty() ? "see them all: tessera kernels" : "did you mean " + near + "?"};
 }
 
@@ -162,53 +183,47 @@ Json peer_json(const PeerView& peer) {
           {"state", r.leaving ? "leaving" : "ok"}};
 }
 
+// Nothing in a body is copied or written out whole: it may be nested as deep as it is long.
 Result<JobRequest> job_request(ByteView body) {
+  if (body.size() > job_body_bytes_max)
+    return bad_body("the body is larger than 1 MiB");
   const auto json = Json::parse(body.begin(), body.end(), nullptr, false);
   if (!json.is_object())
     return bad_body("the body is no JSON object");
   static const std::vector<std::string> known{"kernel", "params", "items", "leaf", "input"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      return bad_body("\"" + key + "\" is not known");
+      return bad_body("\"" + shown(key) + "\" is not known");
+  const auto said = [&](const char* key) { // Null: not said.
+    const auto it = json.find(key);
+    return it == json.end() || it->is_null() ? nullptr : &*it;
+  };
   JobRequest request;
-  const auto kernel = json.find("kernel");
-  if (kernel == json.end() || !kernel->is_string())
+  const auto* kernel = said("kernel");
+  if (!kernel || !kernel->is_string())
     return bad_body("\"kernel\" is missing, or no text");
   request.kernel = find_kernel(kernel->get<std::string>());
   if (!request.kernel)
     return unknown_kernel(kernel->get<std::string>());
 
-  std::map<std::string, std::string> given;
-  const auto params = json.value("params", Json::object());
-  if (!params.is_object())
-    return bad_body("\"params\" is no object");
-  for (const auto& [key, value] : params.items())
-    given[key] = value.is_string() ? value.get<std::string>() : value.dump();
-  auto checked = check_params(request.kernel->info(), given);
-  if (!checked)
-    return checked.error();
-  request.params = std::move(*checked);
+  auto params = params_of(request.kernel->info(), said("params"));
+  if (!params)
+    return params.error();
+  request.params = std::move(*params);
 
-  if (const auto items = json.find("items"); items != json.end() && !items->is_null()) {
-    const auto count = count_of(*items, "items");
-    if (!count)
-      return count.error();
-    request.items = *count;
-  }
-  if (const auto leaf = json.find("leaf"); leaf != json.end() && !leaf->is_null()) {
-    request.auto_leaf = *leaf == "auto";
-    if (!request.auto_leaf) {
-      const auto count = count_of(*leaf, "leaf");
-      if (!count)
-        return count.error();
-      request.leaf = *count;
-    }
-  }
-  const auto input = json.find("input");
-  const bool with_input = input != json.end() && !input->is_null();
-  if (auto wrong = wrong_input(request.kernel->info(), with_input))
+  const auto* leaf = said("leaf");
+  request.auto_leaf = leaf && *leaf == "auto";
+  const auto items = count_of(said("items"), "items");
+  const auto leaf_items = count_of(request.auto_leaf ? nullptr : leaf, "leaf");
+  if (!items || !leaf_items)
+    return items ? leaf_items.error() : items.error();
+  request.items = *items;
+  request.leaf = *leaf_items;
+
+  const auto* input = said("input");
+  if (auto wrong = wrong_input(request.kernel->info(), input))
     return *wrong;
-  if (with_input) {
+  if (input) {
     const auto bytes =
         input->is_string() ? from_hex(input->get<std::string>()) : std::optional<Bytes>{};
     if (!bytes || bytes->size() != request.input.emplace().bytes.size())

@@ -39,8 +39,10 @@ struct JobRequest {
   std::optional<BlobId> input;
 };
 
-// E400: not this JSON. E423: no such kernel, with the nearest. E420: parameters. E421: items or
-// leaf. E422: an input is missing, or is not wanted.
+inline constexpr std::size_t job_body_bytes_max = 1 << 20;
+
+// E400: not this JSON, or a key that is not known. E423: no such kernel, with the nearest. E420:
+// parameters. E421: items or leaf. E422: an input is missing, or is not wanted.
 Result<JobRequest> job_request(ByteView body);
 
 } // namespace tessera
