@@ -80,18 +80,24 @@ std::uint64_t Job::Machine::merges_ready() const {
   return sum;
 }
 
+std::uint64_t Job::Machine::expected_ns(std::uint64_t leaves) const {
+  return std::uint64_t(std::clamp(double(leaves) * sizer.leaf_ns(), 1.0, 9e18));
+}
+
 QueueReport Job::Machine::report() const {
   QueueReport r;
+  r.leases = leases_offered;
   if (ended() || handing)
     return r;
   const auto queued = queued_leaves();
   r.queued_leaves = queued > 0 ? queued : suspected_leaves();
   r.runnable = merges_ready() + (merged && !finishing);
-  if (r.queued_leaves > 0)
-    r.queued_ns = std::uint64_t(std::clamp(double(r.queued_leaves) * sizer.leaf_ns(), 1.0, 9e18));
+  if (queued > 0)
+    r.queued_ns = expected_ns(queued);
   if (config.slots == 0)
     return r;
   const auto block = sizer.block(queued, config.slots);
+  r.piece_ns = expected_ns(block);
   r.runnable += queued / block + (queued % block != 0);
   if (r.runnable == 0 && has_spare())
     r.runnable = 1;

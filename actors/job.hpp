@@ -66,7 +66,11 @@ struct QueueReport {
   std::uint64_t runnable =
       0; // Pieces of work that a slot could start now (merges, blocks, finish).
   std::uint64_t queued_leaves = 0; // Stealable.
-  std::uint64_t queued_ns = 0;     // Estimated slot time of these here; at least 1 if any.
+  // Estimated slot time of these here; 0 if they could only be had a second time, from a suspected
+  // thief.
+  std::uint64_t queued_ns = 0;
+  std::uint64_t piece_ns = 0; // Estimated slot time of the next block.
+  std::uint64_t leases = 0;   // Offered to this job so far, taken or refused.
 
   bool operator==(const QueueReport&) const = default;
 };
@@ -87,6 +91,7 @@ struct JobCounters {
   std::uint64_t leaves_rerun = 0; // Known to have been run more than once, here and below.
   std::uint64_t steals = 0;       // Grants taken here.
   std::uint64_t leases_given = 0, leases_reclaimed = 0, leases_returned = 0, leases_void = 0;
+  std::uint64_t hand_backs = 0; // Asks of a lessor answered with some of its lease.
   std::uint64_t merges = 0;
   std::uint64_t duplicates = 0; // Results dropped because a done block contains them.
   std::uint64_t overlaps = 0;   // Results that replaced done descendants.
@@ -109,7 +114,7 @@ public:
   // --- The scheduler's wishes.
   JobEffects take(std::uint32_t slot, Time now); // One StartWork for this slot, or none.
   // A grant for the asker, sent in any case (empty if nothing): up to `share` (0 ... 0.5) of what
-  // is queued.
+  // is queued. A lessor of ours is handed that much back instead.
   JobEffects give(NodeId asker, const StealAsk& ask, double share, Time now);
   JobEffects leased(NodeId lessor, const Lease& lease, Time now); // A grant that we asked for.
 

@@ -70,8 +70,7 @@ std::uint64_t Job::Machine::suspected_leaves() const {
     return 0;
   for (const auto& [lease, g] : given)
     if (!g.doubled && suspected(g))
-      for (const auto& b : g.blocks)
-        sum += tree.size(b) - std::min(tree.size(b), find_held(g.from)->ledger.done_leaves(b));
+      sum += open_leaves(g);
   return sum;
 }
 
@@ -87,7 +86,7 @@ std::optional<Lease> Job::Machine::second_lease(NodeId asker) {
     std::vector<Block> blocks;
     for (const auto& within : g.blocks)
       for (std::uint64_t from = tree.begin(within); blocks.size() < blocks_in_lease_max;) {
-        const auto b = h.ledger.leased_from(within, from, tree.size(within));
+        const auto b = h.ledger.leased_from(within, lease, from, tree.size(within));
         if (!b)
           break;
         blocks.push_back(*b);
@@ -115,10 +114,27 @@ void Job::Machine::give(NodeId asker, const StealAsk& ask, double share) {
     if (queued == 0)
       if (auto second = second_lease(asker))
         grant.leases.push_back(std::move(*second));
+    if (grant.leases.empty())
+      give_back(asker, leaves);
   }
   if (!grant.leases.empty())
     grant.spec = spec;
   send(asker, std::move(grant));
+}
+
+// A lessor gets no lease of what it leased: that would close a ring. But it may have some of it
+// back.
+void Job::Machine::give_back(NodeId lessor, std::uint64_t leaves_max) {
+  const auto all = leaves_max;
+  for (auto& [key, h] : held) {
+    if (h.rooted() || h.lessor != lessor || h.bond != Held::Bond::bound)
+      continue;
+    const auto back = h.ledger.hand_back(leaves_max, blocks_in_lease_max);
+    for (const auto& b : back)
+      leaves_max -= tree.size(b);
+    h.aside.undone.insert(h.aside.undone.end(), back.begin(), back.end());
+  }
+  counters.hand_backs += leaves_max < all;
 }
 
 bool Job::Machine::may_ask(NodeId asker, const StealAsk& ask) const {
@@ -135,15 +151,14 @@ void Job::Machine::end_given(LeaseId lease, End how) {
   if (g.returned)
     return forget_given(lease);
   auto* h = find_held(g.from);
-  if (how == End::voided && h && all_done(*h, g))
-    how = End::returned; // Its last word is still on the way, and says nothing new.
-  if (h) {
-    for (const auto& b : g.blocks) {
-      if (how == End::reclaimed) // It may have run them, and lives on to tell, or not.
-        rerun(h, tree.size(b) - std::min(tree.size(b), h->ledger.done_leaves(b)));
+  const auto open = h ? open_leaves(g) : 0;
+  if (how == End::voided && h && open == 0)
+    how = End::returned;     // Its last word is still on the way, and says nothing new.
+  if (how == End::reclaimed) // It may have run them, and lives on to tell, or not.
+    rerun(h, open);
+  if (h)
+    for (const auto& b : g.blocks)
       h->ledger.unlease(b, lease); // guard: ended-lease-queued
-    }
-  }
   auto& count = how == End::returned    ? counters.leases_returned
                 : how == End::reclaimed ? counters.leases_reclaimed
                                         : counters.leases_void;
@@ -153,9 +168,12 @@ void Job::Machine::end_given(LeaseId lease, End how) {
     forget_given(lease);
 }
 
-bool Job::Machine::all_done(const Held& h, const Given& g) const {
-  return std::all_of(g.blocks.begin(), g.blocks.end(),
-                     [&](Block b) { return h.ledger.done_leaves(b) == tree.size(b); });
+// Neither done nor handed back.
+std::uint64_t Job::Machine::open_leaves(const Given& g) const {
+  std::uint64_t sum = 0;
+  for (const auto& b : g.blocks)
+    sum += find_held(g.from)->ledger.leased_leaves(b, g.id);
+  return sum;
 }
 
 void Job::Machine::forget_given(LeaseId lease) {

@@ -23,6 +23,7 @@ bool Job::Machine::sound(NodeId lessor, const Lease& lease) const {
 }
 
 void Job::Machine::leased(NodeId lessor, const Lease& lease) {
+  leases_offered += 1;
   for (const auto& [key, h] : held)
     if (!h.rooted() && h.lessor == lessor && h.lease == lease.id)
       return; // The grant came twice.

@@ -167,6 +167,7 @@ struct Job::Machine {
   // Leases held, the root's first.
   std::map<HeldKey, Held> held;
   HeldKey next_held = 1;
+  std::uint64_t leases_offered = 0;
   // Leases given, and results.
   std::map<LeaseId, Given> given;
   std::map<AccountKey, Account> accounts;
@@ -219,6 +220,7 @@ struct Job::Machine {
   const Held* find_held(HeldKey key) const;
   Held* find_held(const NodeId& taker, LeaseId lease);
   JobEffects settled();
+  std::uint64_t expected_ns(std::uint64_t leaves) const;
   QueueReport report() const;
   void tell_idle();
   void tell_queue();
@@ -287,6 +289,7 @@ struct Job::Machine {
 
   // job_given.cpp
   void give(NodeId asker, const StealAsk& ask, double share);
+  void give_back(NodeId lessor, std::uint64_t leaves_max);
   bool may_ask(NodeId asker, const StealAsk& ask) const;
   std::vector<Lease> leases_for(NodeId asker, std::uint64_t leaves_max);
   std::uint64_t suspected_leaves() const;
@@ -297,7 +300,7 @@ struct Job::Machine {
   enum class End { returned, reclaimed, voided };
   void end_given(LeaseId id, End how);
   void forget_given(LeaseId id);
-  bool all_done(const Held& h, const Given& g) const;
+  std::uint64_t open_leaves(const Given& g) const;
   void reclaim(NodeId thief, End how);
   void on(NodeId from, const LeaseRefused& refused);
 

@@ -106,7 +106,7 @@ std::optional<Block> Job::Machine::next_spare(Given& g, std::uint64_t leaves_max
   for (; h && g.spare_block < g.blocks.size(); ++g.spare_block, g.spare_from = 0) {
     const auto within = g.blocks[g.spare_block];
     for (;;) {
-      const auto b = h->ledger.leased_from(within, g.spare_from, leaves_max);
+      const auto b = h->ledger.leased_from(within, g.id, g.spare_from, leaves_max);
       if (!b)
         break;
       g.spare_from = tree.end(*b);

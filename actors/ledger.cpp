@@ -123,6 +123,20 @@ std::uint32_t Ledger::attempt(Block block) const {
   return most;
 }
 
+bool Ledger::Piece::held_by(LeaseId lease) const {
+  return std::any_of(holders.begin(), holders.end(),
+                     [&](const Holding& h) { return h.lease == lease; });
+}
+
+std::uint64_t Ledger::leased_leaves(Block block, LeaseId lease) const {
+  std::uint64_t sum = 0;
+  each_piece(block, [&](const Piece& p) {
+    if (p.held_by(lease))
+      sum += std::min(tree_.size(p.block), tree_.size(block));
+  });
+  return sum;
+}
+
 std::uint64_t Ledger::done_leaves(Block block) const {
   std::uint64_t sum = 0;
   each_piece(block, [&](const Piece& p) {
@@ -287,12 +301,19 @@ std::vector<Block> Ledger::hand_back() {
   return back;
 }
 
-std::optional<Block> Ledger::leased_from(Block within, std::uint64_t from,
+std::vector<Block> Ledger::hand_back(std::uint64_t leaves_max, std::size_t blocks_max) {
+  auto back = take_to_lease(leaves_max, blocks_max);
+  for (auto block : back)
+    forgo(block);
+  return back;
+}
+
+std::optional<Block> Ledger::leased_from(Block within, LeaseId lease, std::uint64_t from,
                                          std::uint64_t leaves_max) const {
   auto it = first_from(pieces_, tree_, std::max(from, tree_.begin(within)));
   for (; it != pieces_.end() && it->first < tree_.end(within); ++it) {
     auto block = it->second.block;
-    if (it->second.part != Part::leased || tree_.end(block) <= from)
+    if (!it->second.held_by(lease) || tree_.end(block) <= from)
       continue;
     // Down to a block that begins at `from` or behind it.
     while (tree_.size(block) > leaves_max || tree_.begin(block) < from) {

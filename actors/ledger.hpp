@@ -58,6 +58,8 @@ public:
   void forgo(Block block);
   // Forgoes all that is queued or leased; says what that was.
   std::vector<Block> hand_back();
+  // Forgoes some of what is queued, chosen as take_to_lease does.
+  std::vector<Block> hand_back(std::uint64_t leaves_max, std::size_t blocks_max);
   std::uint64_t queued_leaves() const { return count(Part::queued); }
   std::uint64_t running_leaves() const { return count(Part::running); }
   std::uint64_t leased_leaves() const { return count(Part::leased); }
@@ -65,9 +67,11 @@ public:
   std::vector<Block> queued(std::size_t blocks_max) const;
   // How often a leaf of the block was queued again, at most.
   std::uint32_t attempt(Block block) const;
-  // A leased block inside `within`, from leaf `from` on, of at most `leaves_max` leaves. Not taken.
-  std::optional<Block> leased_from(Block within, std::uint64_t from,
+  // A block of this lease inside `within`, from leaf `from` on, of at most `leaves_max` leaves. Not
+  // taken.
+  std::optional<Block> leased_from(Block within, LeaseId lease, std::uint64_t from,
                                    std::uint64_t leaves_max) const;
+  std::uint64_t leased_leaves(Block block, LeaseId lease) const; // That this lease has of it.
   std::uint64_t done_leaves(Block block) const;
 
   // --- Results. A partial is welcome from anyone unless a done block contains it; it replaces done
@@ -120,6 +124,8 @@ private:
     std::uint32_t attempt = 0;
     std::vector<Holding> holders;
     Partial partial;
+
+    bool held_by(LeaseId lease) const;
   };
   using Pieces = std::map<std::uint64_t, Piece>; // By first leaf.
 

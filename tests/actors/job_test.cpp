@@ -85,8 +85,9 @@ TEST_CASE("a grant carries the path, at most the share, and never goes to a node
   b.deliver_all();
   CHECK(t.queue.queued_leaves == 32);
   for (auto asker : {node(1), node(2)}) {
+    b.post.clear();
     b.apply(t, t.job->give(asker, {7, 1, 1, {}}, 0.5, b.now));
-    const auto empty = std::get<Grant>(b.post.back().message);
+    const auto empty = std::get<Grant>(b.post.front().message);
     CHECK(empty.ask == 7);
     CHECK(empty.leases.empty());
     CHECK_FALSE(empty.spec);
@@ -94,6 +95,145 @@ TEST_CASE("a grant carries the path, at most the share, and never goes to a node
   b.apply(t, t.job->give(node(3), {8, 1, 1, {}}, 0.5, b.now));
   CHECK(std::get<Grant>(b.post.back().message).leases.at(0).path ==
         std::vector<NodeId>{node(1), node(2)});
+}
+
+namespace {
+
+// A root and its thief, 32 leaves each, of which the thief runs one.
+struct Lent {
+  Bench b{64};
+  Seat& a = b.root(1);
+  Seat& t = b.lessee(2);
+
+  Lent() {
+    b.steal(t, a);
+    b.deliver_all();
+    REQUIRE(b.take(t));
+  }
+  void ask_thief() {
+    b.steal(a, t);
+    REQUIRE(std::get<Grant>(b.post.front().message).leases.empty());
+  }
+};
+
+} // namespace
+
+TEST_CASE("a lessor that asks has some of its lease back, and it is run once") {
+  Lent l;
+  auto& [b, a, t] = l;
+  l.ask_thief();
+  b.deliver_all();
+  CHECK(t.queue.queued_leaves == 17);
+  CHECK(a.queue.queued_leaves == 46);
+  CHECK(t.job->counters().hand_backs == 1);
+  CHECK(a.job->counters().leases_given == 1);
+  CHECK(a.job->counters().leases_returned == 0);
+  b.run_out(a);
+  check_result(b, a);
+  b.pass(10s);
+  CHECK(a.job->counters().leaves_run == 46);
+  CHECK(t.job->counters().leaves_run == 18);
+  CHECK(a.job->counters().leaves_rerun == 0);
+  CHECK(a.job->counters().leases_returned == 1);
+  CHECK(t.idle);
+}
+
+TEST_CASE("what was handed back is granted again, under the next attempt, to whoever asks") {
+  Lent l;
+  auto& [b, a, t] = l;
+  auto& u = b.lessee(3);
+  l.ask_thief();
+  b.deliver_all();
+  b.work_off(a); // What never left and what came back.
+  CHECK(a.job->counters().leaves_run == 46);
+  l.ask_thief();
+  b.deliver_all();
+  CHECK(a.queue.queued_leaves == 8);
+  for (auto* thief : {&t, &u}) {
+    b.steal(*thief, a);
+    CHECK(std::get<Grant>(b.post.back().message).leases.at(0).attempt == 1);
+    b.deliver_all();
+  }
+  CHECK(a.queue.queued_leaves == 2);
+  b.run_out(a);
+  check_result(b, a);
+  CHECK(a.job->counters().leaves_rerun == 0);
+}
+
+TEST_CASE("a lessor's ask while a result is on its way is answered with the next") {
+  Lent l;
+  auto& [b, a, t] = l;
+  b.finish_one(t);
+  b.pass(5s, false);
+  REQUIRE(b.count_post<LeaseResult>() == 1);
+  b.lose<LeaseResult>();
+  b.post.clear();
+  l.ask_thief();
+  CHECK(b.count_post<LeaseResult>() == 0);
+  b.deliver_all();
+  CHECK(a.queue.queued_leaves == 32);
+  b.pass(3s);
+  CHECK(a.queue.queued_leaves == 46);
+  b.run_out(a);
+  check_result(b, a);
+  CHECK(a.job->counters().leaves_rerun == 0);
+}
+
+TEST_CASE("a lease handed back whole ends as returned") {
+  Bench b(8);
+  auto& a = b.root(1);
+  auto& t = b.lessee(2);
+  for (auto share : {0.125, 0.15}) { // Of 8 and of 7 leaves, one each.
+    b.steal(t, a, share);
+    b.deliver_all();
+  }
+  REQUIRE(t.queue.queued_leaves == 2);
+  REQUIRE(b.take(t));
+  b.steal(a, t); // One leaf waits, and the slot is at work.
+  b.deliver_all();
+  CHECK(t.queue.queued_leaves == 0);
+  CHECK(a.queue.queued_leaves == 7);
+  CHECK(a.job->counters().leases_returned == 1);
+  b.run_out(a);
+  check_result(b, a);
+  CHECK(a.job->counters().leaves_rerun == 0);
+}
+
+TEST_CASE("of a thief that handed some back and died only the rest counts as run again") {
+  Lent l;
+  auto& [b, a, t] = l;
+  l.ask_thief();
+  b.deliver_all();
+  b.kill(t);
+  b.pass(2s);
+  CHECK(a.job->counters().leases_reclaimed == 1);
+  CHECK(a.job->counters().leaves_rerun == 18);
+  CHECK(a.queue.queued_leaves == 64);
+  b.run_out(a);
+  check_result(b, a);
+}
+
+TEST_CASE("an ancestor further up gets nothing, nor does a lessor that fell silent") {
+  Lent l;
+  auto& [b, a, t] = l;
+  auto& u = b.lessee(3);
+  b.steal(u, t);
+  b.deliver_all();
+  b.steal(a, u);
+  REQUIRE(b.post.size() == 1);
+  CHECK(std::get<Grant>(b.post.front().message).leases.empty());
+  b.post.clear();
+  b.steal(t, u);
+  CHECK(b.count_post<LeaseResult>() == 1);
+  b.deliver_all();
+  const auto left = u.queue.queued_leaves;
+  CHECK(left == 7);
+  b.cut = [](const Letter& letter) { return letter.from == node(2); };
+  b.pass(20s);
+  b.post.clear();
+  b.steal(t, u);
+  CHECK(b.count_post<LeaseResult>() == 0);
+  CHECK(u.queue.queued_leaves == left);
 }
 
 TEST_CASE("an asker without the kernel gets nothing") {
@@ -608,7 +748,8 @@ TEST_CASE("who leaves in good order hands back what is queued, and returns what 
   b.deliver_all();
   REQUIRE(b.take(t));
   b.apply(t, t.job->hand_back(b.now));
-  CHECK(t.queue == QueueReport{});
+  CHECK(t.queue.runnable == 0);
+  CHECK(t.queue.queued_leaves == 0);
   b.deliver_all();
   CHECK(a.queue.queued_leaves == 63);
   CHECK_FALSE(t.idle);
@@ -682,6 +823,7 @@ TEST_CASE("what a suspected thief has is leased a second time when nothing is qu
   b.cut = [](const Letter& l) { return l.from == node(2) || l.to == node(2); };
   b.pass(4s);
   CHECK(a.queue.queued_leaves == 64);
+  CHECK(a.queue.queued_ns == 0); // Not its own to run.
   for (int i = 0; i < 7; ++i) {
     b.steal(u, a);
     b.deliver_all();

@@ -105,6 +105,14 @@ struct Pair {
     }
     for (auto c : fast.covers())
       REQUIRE(slow.whole(c));
+    if (leased.empty())
+      return;
+    const auto [lease, b] = leased[dice() % leased.size()];
+    std::uint64_t of_lease = 0;
+    slow.each(b, [&, lease = lease](const Leaf& l) {
+      of_lease += std::count(l.holders.begin(), l.holders.end(), lease);
+    });
+    REQUIRE(fast.leased_leaves(b, lease) == of_lease);
   }
 
   void run() {
@@ -247,6 +255,19 @@ struct Pair {
     });
   }
 
+  void hand_back() {
+    const auto max = dice() % 8;
+    std::uint64_t sum = 0;
+    for (auto b : fast.hand_back(max, 4)) {
+      sum += tree.size(b);
+      slow.each(b, [](Leaf& l) {
+        REQUIRE(l.part == Part::queued);
+        l.inside = false;
+      });
+    }
+    REQUIRE(sum <= max);
+  }
+
   void step() {
     switch (dice() % 16) {
     case 0:
@@ -276,7 +297,7 @@ struct Pair {
       break;
     }
     if (dice() % 4 == 0)
-      return forgo();
+      return dice() % 2 ? forgo() : hand_back();
     if (dice() % 2)
       return lose();
   }
@@ -428,11 +449,27 @@ TEST_CASE("what is leased is found again piece by piece") {
   ledger.done({2, 0}, partial_of(tree, {2, 0}));
   std::vector<Block> found;
   for (std::uint64_t from = 0;;) {
-    const auto b = ledger.leased_from(tree.root(), from, 4);
+    const auto b = ledger.leased_from(tree.root(), 7, from, 4);
     if (!b)
       break;
     found.push_back(*b);
     from = tree.end(*b);
   }
   CHECK(found == std::vector<Block>{{2, 1}, {2, 2}, {2, 3}});
+  CHECK(ledger.leased_leaves(tree.root(), 7) == 12);
+  CHECK_FALSE(ledger.leased_from(tree.root(), 8, 0, 4)); // Another's.
+  CHECK(ledger.leased_leaves(tree.root(), 8) == 0);
+}
+
+TEST_CASE("what is handed back is taken as a grant would be, and leaves the ledger") {
+  const BlockTree tree(64);
+  Ledger ledger(tree, {tree.root()}), lender(tree, {tree.root()});
+  REQUIRE(ledger.take_to_run(4));
+  REQUIRE(lender.take_to_run(4));
+  const auto back = ledger.hand_back(30, 8);
+  CHECK(back == lender.take_to_lease(30, 8));
+  CHECK(ledger.queued_leaves() == lender.queued_leaves());
+  CHECK(ledger.leased_leaves() == 0);
+  CHECK(ledger.done(back[0], partial_of(tree, back[0])).kind == Ledger::Verdict::outside);
+  ledger.check();
 }

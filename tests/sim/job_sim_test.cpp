@@ -247,6 +247,7 @@ void print(std::uint64_t seeds, const Totals& t) {
       {"leases returned", j.leases_returned},
       {"reclaims", j.leases_reclaimed},
       {"voids", j.leases_void},
+      {"hand-backs", j.hand_backs},
       {"merges", j.merges},
       {"duplicates", j.duplicates},
       {"overlaps", j.overlaps},
@@ -283,8 +284,9 @@ TEST_CASE("whatever goes wrong, each job ends once, with the bytes of the serial
     return;
   for (const auto count :
        {all.kills, all.restarts, all.root_restarts, all.leaves, all.cuts, all.lost_grants,
-        all.doubled, all.crashes, all.blobs_gone, all.jobs.steals, all.jobs.leases_reclaimed,
-        all.jobs.leases_void, all.jobs.duplicates, all.jobs.overlaps, all.jobs.leaves_rerun})
+        all.doubled, all.crashes, all.blobs_gone, all.jobs.steals, all.jobs.hand_backs,
+        all.jobs.leases_reclaimed, all.jobs.leases_void, all.jobs.duplicates, all.jobs.overlaps,
+        all.jobs.leaves_rerun})
     CHECK(count > 0);
 }
 

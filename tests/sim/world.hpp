@@ -41,6 +41,7 @@ struct Totals {
     jobs.leases_reclaimed += c.leases_reclaimed;
     jobs.leases_returned += c.leases_returned;
     jobs.leases_void += c.leases_void;
+    jobs.hand_backs += c.hand_backs;
     jobs.merges += c.merges;
     jobs.duplicates += c.duplicates;
     jobs.overlaps += c.overlaps;
@@ -67,6 +68,7 @@ public:
   std::size_t size() const { return nodes_.size(); }
   bool alive(Index n) const { return nodes_[n].alive; }
   std::uint32_t slots(Index n) const { return nodes_[n].config.slots; }
+  void set_pace(Index n, double pace) { nodes_[n].pace = pace; } // Of what its record says.
 
   Index add(JobConfig config) {
     const auto n = nodes_.size();
@@ -337,6 +339,7 @@ private:
   };
   struct Node {
     JobConfig config;
+    double pace = 1;
     bool alive = false, left = false;
     std::optional<Scheduler> scheduler;
     std::optional<Time> armed;
@@ -618,8 +621,8 @@ private:
     double leaves = 0.05; // A merge, or finish.
     if (const auto* run = std::get_if<RunWork>(&piece.work))
       leaves = double(work.tree().size(run->block));
-    const auto ns =
-        leaves * work.leaf_ns / nodes_[n].config.speed * (0.8 + double(roll(400)) / 1000);
+    const auto ns = leaves * work.leaf_ns / (nodes_[n].config.speed * nodes_[n].pace) *
+                    (0.8 + double(roll(400)) / 1000);
     return std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(std::int64_t(ns)));
   }
 
