@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <deque>
+#include <numeric>
 #include <random>
 
 namespace tessera {
@@ -15,6 +16,7 @@ constexpr std::size_t answered_max = 16; // Grants that are known when they come
 constexpr auto dial_patience = std::chrono::seconds(6);     // A handshake has 5 s.
 constexpr auto unreachable_pause = std::chrono::seconds(5); // A guess: mesh redials by itself.
 constexpr std::uint64_t piece_ns_max = 200'000'000;         // Longer is long: 10 x the usual block.
+constexpr std::uint64_t hold_ns_max = 1'000'000'000'000'000; // Sums of claims stay in range.
 constexpr auto dry_pause = std::chrono::seconds(1); // A job that yielded nothing, and said nothing.
 
 struct JobEntry {
@@ -30,11 +32,24 @@ struct JobEntry {
 };
 
 struct Slot {
-  std::vector<JobId> asked; // TakeWork without an answer.
-  std::uint32_t held = 0;   // Pieces of work in its care.
-  std::uint32_t early = 0;  // Over before the job said that they were taken.
+  std::vector<JobId> asked;  // TakeWork without an answer.
+  std::deque<Duration> held; // Pieces of work in its care, as long as they should take.
+  Time since{};              // The first of them runs.
+  std::uint32_t early = 0;   // Over before the job said that they were taken.
 
-  std::size_t care() const { return asked.size() + held - std::min(held, early); }
+  std::size_t care() const {
+    return asked.size() + held.size() - std::min<std::size_t>(held.size(), early);
+  }
+
+  // Until it has nothing to do. What takes longer than it should takes as long again.
+  Duration left(Time now) const {
+    if (held.empty())
+      return {};
+    const auto spent = now - since;
+    const auto all = std::accumulate(held.begin(), held.end(), Duration{});
+    return spent < held.front() ? all - spent : all - held.front() + spent;
+  }
+  bool overdue(Time now) const { return !held.empty() && now - since >= held.front(); }
 };
 
 struct Peer {
@@ -49,7 +64,8 @@ struct Ask {
   std::uint64_t id;
   NodeId victim;
   Time until;
-  bool sent; // Else its session is being dialled.
+  bool sent;        // Else its session is being dialled.
+  bool fed = false; // More work came meanwhile.
 };
 
 } // namespace
@@ -71,9 +87,14 @@ struct Scheduler::Machine {
   std::uint64_t next_ask;
   std::optional<Ask> ask;
   std::deque<std::pair<NodeId, LeaseId>> answered; // The first lease of each grant taken up.
-  std::optional<JobId> awaited;                    // Leases are on their way into this job's queue.
-  Time awaited_until{};
-  Time not_before{}; // Back-off.
+  struct Awaited {                                 // Leases are on their way into this job's queue.
+    JobId job;
+    std::uint64_t leases; // It says so many when they are there.
+    Time until;
+  };
+  std::optional<Awaited> awaited;
+  std::optional<NodeId> empty_from; // Whose grant it was, the last time.
+  Time not_before{};                // Back-off.
   Duration backoff;
   std::optional<Time> retry_at; // When asking is worth another look.
   OwnLoad told;
@@ -158,9 +179,11 @@ struct Scheduler::Machine {
     const bool expected = asked != slot.asked.end();
     if (expected)
       slot.asked.erase(asked);
-    if (got)
-      slot.early > 0 ? --slot.early : ++slot.held;
     const auto known = jobs.find(job);
+    if (got && slot.early > 0)
+      --slot.early;
+    else if (got)
+      hold(slot, known == jobs.end() ? 0 : known->second.report.piece_ns, now);
     if (known == jobs.end() || !expected)
       return;
     --known->second.asked;
@@ -168,12 +191,19 @@ struct Scheduler::Machine {
       known->second.dry_until = now + dry_pause;
   }
 
-  void freed(std::uint32_t number) {
+  void hold(Slot& slot, std::uint64_t ns, Time now) {
+    if (slot.held.empty())
+      slot.since = now;
+    slot.held.push_back(std::chrono::nanoseconds(std::min(ns, hold_ns_max)));
+  }
+
+  void freed(std::uint32_t number, Time now) {
     if (number >= slots.size())
       return;
     auto& slot = slots[number];
-    if (slot.held > 0)
-      --slot.held;
+    slot.since = now;
+    if (!slot.held.empty())
+      slot.held.pop_front();
     else if (slot.early < slot.asked.size()) // It outran the job's answer.
       ++slot.early;
   }
@@ -181,8 +211,32 @@ struct Scheduler::Machine {
   void reset(std::uint32_t number) {
     if (number >= slots.size())
       return;
-    slots[number].held = 0;
+    slots[number].held.clear();
     slots[number].early = 0;
+  }
+
+  void queued(const JobId& id, const QueueReport& report, Time now) {
+    const auto known = jobs.find(id);
+    if (known == jobs.end())
+      return;
+    const bool more = report.queued_leaves > known->second.report.queued_leaves;
+    known->second.report = report;
+    known->second.dry_until.reset();
+    if (awaited && awaited->job == id && report.leases >= awaited->leases)
+      awaited.reset();
+    if (more)
+      fed(now);
+  }
+
+  // More work came, perhaps handed back by him whose grant is empty, or was.
+  void fed(Time now) {
+    if (ask)
+      ask->fed = true;
+    if (const auto peer = empty_from ? peers.find(*empty_from) : peers.end(); peer != peers.end())
+      peer->second.avoid_until = now;
+    empty_from.reset();
+    not_before = now;
+    backoff = config.retry_min;
   }
 
   // --- Giving ---
@@ -212,11 +266,12 @@ struct Scheduler::Machine {
 
   // --- Asking ---
 
-  std::uint64_t queued_ns() const {
+  // `least`: what a job counts for that has anything at all.
+  std::uint64_t queued_ns(std::uint64_t least) const {
     std::uint64_t sum = 0;
     for (const auto& [id, job] : jobs)
       if (job.report.queued_leaves > 0) {
-        const auto ns = std::max<std::uint64_t>(1, job.report.queued_ns);
+        const auto ns = std::max(least, job.report.queued_ns);
         sum += std::min(ns, ~std::uint64_t{0} - sum);
       }
     return sum;
@@ -246,17 +301,39 @@ struct Scheduler::Machine {
     return first;
   }
 
-  // Two round trips before the slots run dry, so that they never do.
-  bool runs_dry(const std::vector<Victim>& from) const {
-    auto rtt = config.rtt_guess;
-    if (!from.empty()) {
-      Duration sum{};
-      for (const auto& victim : from)
-        sum += victim.rtt;
-      rtt = sum / std::int64_t(from.size());
-    }
-    const auto ahead = std::chrono::duration_cast<std::chrono::nanoseconds>(2 * rtt).count();
-    return double(queued_ns()) < double(ahead) * config.slots;
+  // Two round trips before the slots run dry, so that they never do; but no sooner: what is stolen
+  // and waits might be stolen back, and again.
+  Duration ahead(const std::vector<Victim>& from) const {
+    if (from.empty())
+      return 2 * config.rtt_guess;
+    Duration sum{};
+    for (const auto& victim : from)
+      sum += victim.rtt;
+    return 2 * sum / std::int64_t(from.size());
+  }
+
+  // How long the slots together will have nothing to do in the span ahead, but for what is queued.
+  Duration idle_in(Duration span, Time now) const {
+    Duration idle{};
+    for (const auto& slot : slots)
+      idle += std::max(Duration{}, span - slot.left(now));
+    return idle;
+  }
+
+  bool lasts(Duration idle) const { // What is queued here.
+    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(idle).count();
+    return double(queued_ns(0)) >= double(ns);
+  }
+
+  // When a slot's end comes near enough to make idle_in more than nothing.
+  std::optional<Time> dry_at(Duration span, Time now) const {
+    std::optional<Time> first;
+    for (const auto& slot : slots)
+      if (!slot.overdue(now) && slot.left(now) >= span) {
+        const auto at = now + slot.left(now) - span + Duration(1);
+        first = first ? std::min(*first, at) : at;
+      }
+    return first;
   }
 
   void consider_asking(Time now, SchedulerEffects& out) {
@@ -264,11 +341,15 @@ struct Scheduler::Machine {
     if (paused || config.slots == 0 || ask)
       return;
     const auto from = victims(now);
-    if (!runs_dry(from))
+    const auto span = ahead(from);
+    if (lasts(idle_in(span, now))) {
+      if (!lasts(span * config.slots))
+        retry_at = dry_at(span, now);
       return;
+    }
     auto wait = not_before;
     if (awaited)
-      wait = std::max(wait, awaited_until);
+      wait = std::max(wait, awaited->until);
     if (wait > now)
       retry_at = wait;
     else if (from.empty())
@@ -302,6 +383,13 @@ struct Scheduler::Machine {
     backoff = std::min(2 * backoff, config.retry_max);
   }
 
+  void came_empty(Time now) {
+    if (ask->fed)
+      return ask.reset();
+    empty_from = ask->victim;
+    ask_failed(config.retry_max, now);
+  }
+
   void on(NodeId from, const Grant& grant, Time now, SchedulerEffects& out) {
     if (!grant.leases.empty() && is_repeated(from, grant))
       return;
@@ -310,7 +398,7 @@ struct Scheduler::Machine {
       return;
     }
     if (grant.leases.empty())
-      return ask_failed(config.retry_max, now);
+      return came_empty(now);
     answered.emplace_back(from, grant.leases.front().id);
     if (answered.size() > answered_max)
       answered.pop_front();
@@ -320,8 +408,9 @@ struct Scheduler::Machine {
     }
     ask.reset();
     backoff = config.retry_min;
-    awaited = grant.spec->id;
-    awaited_until = now + config.ask_patience;
+    const auto known = jobs.find(grant.spec->id);
+    const auto before = known == jobs.end() ? 0 : known->second.report.leases;
+    awaited = {grant.spec->id, before + grant.leases.size(), now + config.ask_patience};
     out.emplace_back(AcceptLeases{from, grant.spec, grant.leases});
   }
 
@@ -397,7 +486,7 @@ struct Scheduler::Machine {
   OwnLoad load() const {
     const auto idle = std::count_if(slots.begin(), slots.end(),
                                     [](const Slot& slot) { return slot.care() == 0; });
-    return {paused || config.slots == 0 ? 0 : std::uint32_t(idle), std::bit_floor(queued_ns())};
+    return {paused || config.slots == 0 ? 0 : std::uint32_t(idle), std::bit_floor(queued_ns(1))};
   }
 
   void tick(Time now) {
@@ -444,12 +533,7 @@ SchedulerEffects Scheduler::job_opened(const JobId& job, NodeId submitter, std::
 }
 
 SchedulerEffects Scheduler::queue_changed(const JobId& job, const QueueReport& report, Time now) {
-  if (const auto known = machine_->jobs.find(job); known != machine_->jobs.end()) {
-    known->second.report = report;
-    known->second.dry_until.reset();
-    if (machine_->awaited == job)
-      machine_->awaited.reset();
-  }
+  machine_->queued(job, report, now);
   return machine_->settled({}, now);
 }
 
@@ -464,7 +548,7 @@ SchedulerEffects Scheduler::job_closed(const JobId& job, Time now) {
 }
 
 SchedulerEffects Scheduler::slot_free(std::uint32_t slot, Time now) {
-  machine_->freed(slot);
+  machine_->freed(slot, now);
   return machine_->settled({}, now);
 }
 

@@ -60,8 +60,9 @@ Record record(std::uint8_t of, std::uint64_t stealable_ns, std::uint64_t sequenc
   return r;
 }
 
-QueueReport queue(std::uint64_t runnable, std::uint64_t leaves = 0, std::uint64_t ns = 0) {
-  return {runnable, leaves, ns};
+QueueReport queue(std::uint64_t runnable, std::uint64_t leaves = 0, std::uint64_t ns = 0,
+                  std::uint64_t piece_ns = 0, std::uint64_t leases = 0) {
+  return {runnable, leaves, ns, piece_ns, leases};
 }
 
 StealAsk wish(std::uint64_t ask, std::vector<std::string> kernels = {"shape@1"}) {
@@ -263,7 +264,75 @@ TEST_CASE("a grant that was asked for is accepted, and no other ask goes out unt
   CHECK(accepted[0].leases.size() == 1);
   CHECK(sent<StealAsk>(effects).empty());
   a.scheduler.job_opened(job(1), node(1), "shape@1", t0);
-  CHECK(sent<StealAsk>(a.scheduler.queue_changed(job(1), queue(1, 0, 0), t0)).size() == 1);
+  CHECK(sent<StealAsk>(a.scheduler.queue_changed(job(1), queue(0), t0)).empty()); // Not there yet.
+  const auto there = a.scheduler.queue_changed(job(1), queue(1, 0, 0, 0, 1), t0);
+  CHECK(sent<StealAsk>(there).size() == 1);
+}
+
+TEST_CASE("the leases of a second grant are awaited too, or a second passes") {
+  Asking a;
+  auto& s = a.scheduler;
+  s.job_opened(job(1), node(1), "shape@1", t0);
+  s.queue_changed(job(1), queue(0, 0, 0, 0, 5), t0); // Of grants before.
+  auto grant = grant_of(a.ask, 1);
+  grant.leases.push_back(grant.leases[0]);
+  grant.leases[1].id = 78;
+  REQUIRE(all<AcceptLeases>(s.receive(a.victim, grant, t0)).size() == 1);
+  CHECK(sent<StealAsk>(s.queue_changed(job(1), queue(0, 0, 0, 0, 6), t0)).empty());
+  CHECK(s.next_wake() == t0 + 1s);
+  CHECK(sent<StealAsk>(s.wake(t0 + 1s)).size() == 1);
+}
+
+TEST_CASE("with slots at work, others are asked two round trips before these run dry") {
+  Scheduler s{config(1, 1), 7};
+  s.peer_up(node(1), t0);
+  s.rtt_measured(node(1), 5ms, t0);
+  s.job_opened(job(1), node(1), "shape@1", t0);
+  s.queue_changed(job(1), queue(1, 0, 0, 50'000'000), t0);
+  s.took(job(1), 0, true, t0);
+  CHECK(sent<StealAsk>(s.peer_record(record(1, 1'000'000'000), t0)).empty());
+  CHECK(sent<StealAsk>(s.wake(t0 + 40ms)).empty());
+  REQUIRE(s.next_wake() == t0 + 40ms + Duration(1));
+  CHECK(sent<StealAsk>(s.wake(*s.next_wake())).size() == 1);
+}
+
+TEST_CASE("nobody is asked for a slot whose work takes longer than was thought, until it is over") {
+  Scheduler s{config(1, 1), 7};
+  s.peer_up(node(1), t0);
+  s.rtt_measured(node(1), 5ms, t0);
+  s.job_opened(job(1), node(1), "shape@1", t0);
+  s.queue_changed(job(1), queue(1, 0, 0, 15'000'000), t0);
+  s.took(job(1), 0, true, t0);
+  CHECK(sent<StealAsk>(s.peer_record(record(1, 1'000'000'000), t0 + 20ms)).empty());
+  CHECK_FALSE(s.next_wake());
+  CHECK(sent<StealAsk>(s.slot_free(0, t0 + 9s)).size() == 1);
+}
+
+TEST_CASE("what could only be run a second time keeps nobody from asking, and may be stolen") {
+  Scheduler s{config(1, 1), 7};
+  s.peer_up(node(1), t0);
+  s.job_opened(job(1), node(1), "shape@1", t0);
+  s.queue_changed(job(1), queue(1, 8, 0, 1'000'000), t0);
+  CHECK(sent<StealAsk>(s.peer_record(record(1, 1'000'000'000), t0)).size() == 1);
+  CHECK(s.load().stealable_ns == 1);
+  CHECK(all<GiveWork>(s.receive(node(2), wish(1), t0)).size() == 1);
+}
+
+TEST_CASE("a victim whose empty grant came with work handed back may be asked again at once") {
+  enum { nothing, before_the_grant, after_it };
+  for (const auto came_back : {nothing, before_the_grant, after_it}) {
+    Asking a;
+    auto& s = a.scheduler;
+    s.job_opened(job(1), node(1), "shape@1", t0);
+    s.queue_changed(job(1), queue(0), t0);
+    if (came_back == before_the_grant)
+      s.queue_changed(job(1), queue(1, 64, 64'000'000), t0);
+    CHECK(sent<StealAsk>(s.receive(a.victim, Grant{a.ask, nullptr, {}}, t0)).empty());
+    if (came_back == after_it)
+      s.queue_changed(job(1), queue(1, 64, 64'000'000), t0);
+    const auto asks = sent<StealAsk>(s.queue_changed(job(1), queue(0), t0 + 10ms));
+    CHECK(asks.size() == (came_back != nothing));
+  }
 }
 
 TEST_CASE("every lease of an unasked grant is refused aloud") {
