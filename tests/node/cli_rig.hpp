@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -15,8 +16,10 @@
 #include <map>
 #include <mutex>
 #include <sstream>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 // The command line in this process, against a node whose every answer is scripted.
 namespace tessera {
@@ -106,6 +109,52 @@ inline Said tessera_says(
   said.err = err.end();
   return said;
 }
+
+// Another process, forked while this one has a single thread: of more, the others' locks would be
+// held in it for ever. It waits for the folder of a node that is made after it, and then acts.
+class Forked {
+public:
+  explicit Forked(const std::function<int(const std::string& folder)>& act) {
+    REQUIRE(pipe(go_) == 0);
+    std::fflush(nullptr);
+    pid_ = fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ > 0)
+      return;
+    ::close(go_[1]);
+    std::string folder;
+    for (char c; read(go_[0], &c, 1) == 1;)
+      folder += c;
+    _exit(act(folder));
+  }
+  Forked(const Forked&) = delete;
+  ~Forked() {
+    ::close(go_[0]);
+    ::close(go_[1]);
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+  }
+
+  pid_t pid() const { return pid_; }
+  void go(const fs::path& folder) {
+    const auto& text = folder.native();
+    CHECK(write(go_[1], text.data(), text.size()) == ssize_t(text.size()));
+    ::close(std::exchange(go_[1], -1));
+  }
+  // As waitpid has it.
+  int wait() {
+    int status = -1;
+    CHECK(waitpid(pid_, &status, 0) == pid_);
+    pid_ = -1;
+    return status;
+  }
+
+private:
+  int go_[2] = {-1, -1};
+  pid_t pid_ = -1;
+};
 
 // What this test has the node say; what it was asked is kept.
 class ScriptedNode {

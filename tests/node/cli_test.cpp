@@ -388,21 +388,18 @@ TEST_CASE("a result that cannot be written is a clear error and leaves nothing")
 
 TEST_CASE("a file that grows past the limit of files leaves the old one as it was") {
   const CleanEnvironment clean;
-  ScriptedNode node;
-  script_job(node, "image/png", std::string(1 << 20, 'p'));
-  node.folder.put("m.png", "old");
-  std::fflush(nullptr);
-  const auto child = fork();
-  if (child == 0) {
+  Forked child{[](const std::string& folder) {
     std::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{1 << 16, 1 << 16};
     setrlimit(RLIMIT_FSIZE, &limit);
-    const auto said = node.says({"result", "7f3a", "-o", (node.folder.path / "m.png").string()});
-    _exit(said.exit == 1 && said.code() == "E440" ? 0 : 1);
-  }
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(status == 0);
+    const auto said = tessera_says({"result", "7f3a", "--data", folder, "-o", folder + "/m.png"});
+    return said.exit == 1 && said.code() == "E440" ? 0 : 1;
+  }};
+  ScriptedNode node;
+  script_job(node, "image/png", std::string(1 << 20, 'p'));
+  node.folder.put("m.png", "old");
+  child.go(node.folder.path);
+  CHECK(child.wait() == 0);
   CHECK(node.folder.get("m.png") == "old");
   CHECK(node.folder.files() == 3);
 }
@@ -458,6 +455,19 @@ TEST_CASE("a detached submit says the id, and nothing else, on stdout") {
 
 TEST_CASE("Ctrl-C detaches, says that the job goes on, and leaves no file") {
   const CleanEnvironment clean;
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  Forked child{[&](std::string folder) {
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    std::string file = folder + "/out";
+    std::vector<std::string> words{"tessera", "submit", "sumsq", "--data", folder, "-o", file};
+    std::vector<char*> argv;
+    for (auto& word : words)
+      argv.push_back(word.data());
+    return run_cli(int(argv.size()), argv.data(), {});
+  }};
   ScriptedNode node;
   script_job(node, "text/plain", "1");
   std::promise<void> waiting;
@@ -467,31 +477,16 @@ TEST_CASE("Ctrl-C detaches, says that the job goes on, and leaves no file") {
       waiting.set_value();
     return json_reply(200, job_in("running").dump());
   });
-  int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
-  std::fflush(nullptr);
-  const auto child = fork();
-  if (child == 0) {
-    dup2(pipe_ends[1], STDERR_FILENO);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
-    std::string folder = node.folder.path.string(), file = folder + "/out";
-    std::vector<std::string> words{"tessera", "submit", "sumsq", "--data", folder, "-o", file};
-    std::vector<char*> argv;
-    for (auto& word : words)
-      argv.push_back(word.data());
-    _exit(run_cli(int(argv.size()), argv.data(), {}));
-  }
   close(pipe_ends[1]);
+  child.go(node.folder.path);
   waiting.get_future().wait();
-  kill(child, SIGINT);
+  kill(child.pid(), SIGINT);
   std::string said;
   char text[256];
   for (ssize_t n; (n = read(pipe_ends[0], text, sizeof text)) > 0;)
     said.append(text, std::size_t(n));
   close(pipe_ends[0]);
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
+  const int status = child.wait();
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 130);
   INFO(said);
