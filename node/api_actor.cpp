@@ -20,8 +20,9 @@ constexpr std::size_t unended_max = 1024; // Jobs rooted here at once.
 
 int status_of(const std::string& code) {
   static const std::map<std::string, int> known{
-      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
-      {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503}};
+      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404},
+      {"E111", 507}, {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404},
+      {"E305", 503}, {"E511", 503}, {"E110", 500}, {"E120", 500}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
