@@ -56,10 +56,10 @@ std::string wanted(const ParamSpec& spec) {
   if (std::holds_alternative<std::string>(spec.fallback))
     return spec.choices.empty() ? "it takes a text of at most 4096 bytes of UTF-8"
                                 : "it takes one of " + joined(spec.choices);
-  const auto kind =
-      std::holds_alternative<std::int64_t>(spec.fallback) ? "a whole number" : "a number";
-  return std::string("it takes ") + kind + " from " + number_text(spec.min) + " to " +
-         number_text(spec.max);
+  if (std::holds_alternative<std::int64_t>(spec.fallback))
+    return "it takes a whole number from " + std::to_string(std::int64_t(spec.min)) + " to " +
+           std::to_string(std::int64_t(spec.max));
+  return "it takes a number from " + number_text(spec.min) + " to " + number_text(spec.max);
 }
 
 std::string fallback_text(const ParamSpec& spec) {
