@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
+
 using namespace tessera;
 using namespace std::chrono_literals;
 using sim::job_status;
@@ -79,6 +82,36 @@ JobAnswer answer_to(const JobQuery& query, std::vector<JobStatus> jobs = {}) {
 using Ids = std::vector<std::string>;
 
 } // namespace
+
+TEST_CASE("the numbers of WIRE.md's questions are ours") {
+  std::ifstream in{"net/WIRE.md"};
+  std::stringstream text;
+  text << in.rdbuf();
+  const auto doc = text.str();
+  const auto told = [&](const std::string& words) {
+    CAPTURE(words);
+    CHECK(doc.find(words) != doc.npos);
+  };
+  const auto ms = [](Duration d) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
+  };
+  const JobBookConfig usual;
+  const auto hops = std::to_string(usual.hops), burst = std::to_string(usual.query_burst);
+  told("sends it with `hops` " + hops + " to each peer");
+  told("(and at most " + std::to_string(usual.hops - 1) + ")");
+  told("Too late is " + ms(usual.patience_base) + " and, for each of the `hops`");
+  told(", " + ms(usual.patience_hop) + " more; for who asked, " + ms(usual.patience_base) +
+       " and " + hops + " times " + ms(usual.patience_hop) + ".");
+  CHECK(usual.seen_max == 4096);
+  told("among the last 4,096");
+  CHECK(usual.questions_max == 1024);
+  told("if 1,024 questions of others are under way");
+  told("more than " + std::to_string(1s / usual.query_every) + " new questions a second, or " +
+       burst + " at once");
+  told("a bucket of " + burst + " that fills by one each " + ms(usual.query_every));
+  told("more than " + std::to_string(usual.found_bytes_max >> 20) + " MiB");
+  told("Of more than " + std::to_string(statuses_max) + " jobs");
+}
 
 TEST_CASE("who is alone answers at once, from what is rooted there") {
   auto book = book_of();
