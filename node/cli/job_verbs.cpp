@@ -127,6 +127,10 @@ void submit(const Command& c, Terminal& terminal) {
   if (c.submission.detach && c.common.json)
     return terminal.json(job);
   terminal.note("job " + short_job(id) + microtasks_of(job));
+  if (c.submission.leaf == "auto") {
+    const auto leaf = std::to_string(number_at(job, "leaf"));
+    terminal.note("leaf " + leaf + " (to repeat: --leaf " + leaf + ")");
+  }
   if (c.submission.detach) {
     terminal.data(shown(id));
     return terminal.next("tessera wait " + short_job(id));

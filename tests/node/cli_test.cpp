@@ -321,6 +321,19 @@ TEST_CASE("submit sends what was typed, waits, and prints a text result as data"
   CHECK(!has(said.err, "\x1b"));
 }
 
+TEST_CASE("the leaf that was chosen is said, so that the job can be repeated") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "text/plain", "1\n");
+  const auto said = node.says({"submit", "sumsq", "--leaf", "auto"});
+  CHECK(said.exit == 0);
+  CHECK(has(said.err, "leaf 3 (to repeat: --leaf 3)\n"));
+  CHECK(said.out == "1\n"); // It is no data.
+  CHECK(has(node.says({"submit", "sumsq", "--leaf", "auto", "--detach"}).err, "--leaf 3)\n"));
+  CHECK(!has(node.says({"submit", "sumsq", "--leaf", "3"}).err, "to repeat"));
+  CHECK(!has(node.says({"submit", "sumsq"}).err, "to repeat"));
+}
+
 TEST_CASE("an input is uploaded under its hash before the job names it") {
   const CleanEnvironment clean;
   ScriptedNode node;
