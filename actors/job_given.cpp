@@ -156,9 +156,9 @@ void Job::Machine::end_given(LeaseId lease, End how) {
     how = End::returned;     // Its last word is still on the way, and says nothing new.
   if (how == End::reclaimed) // It may have run them, and lives on to tell, or not.
     rerun(h, open);
-  if (h)
+  if (h) // guard: ended-lease-queued
     for (const auto& b : g.blocks)
-      h->ledger.unlease(b, lease); // guard: ended-lease-queued
+      h->ledger.unlease(b, lease);
   auto& count = how == End::returned    ? counters.leases_returned
                 : how == End::reclaimed ? counters.leases_reclaimed
                                         : counters.leases_void;
