@@ -41,8 +41,7 @@ void Machine::session_up(SessionKey key, const NodeId& peer, std::uint64_t peer_
     return;
   for (auto& seed : seeds)
     if (seed.address == attempt->address) {
-      seed.peer = peer;
-      seed.retry = {};
+      seed.peer = peer; // Its back-off ends with a session that lasts: lose() says.
       seed.due = now + jitter(config.seed_every);
     }
   pursue(peer, attempt->goal);
@@ -152,6 +151,9 @@ void Machine::lose(const NodeId& peer, const std::string& why, std::optional<Liv
     const auto pause = retry.failures ? pause_after(retry.failures)
                                       : Duration(dice() % config.backoff_min.count());
     retry.not_before = now + pause + (last->dialled ? Duration{} : retire_after);
+    for (auto& seed : seeds)
+      if (seed.peer == id)
+        seed.retry = {retry.failures, now + pause};
     if (last->dialled)
       wait_for({id, {.neighbor = was_active || was_asked, .restore = true}, now + pause, 0});
   }

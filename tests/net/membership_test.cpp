@@ -251,6 +251,24 @@ TEST_CASE("a seed that does not answer is dialled with growing pauses of at most
   }
 }
 
+TEST_CASE("a seed that hangs up on us at once is dialled with growing pauses too") {
+  Bench b{{.seeds = {at("seed")}}};
+  std::size_t answered = 0;
+  const auto end = b.now + 60s;
+  while (b.now < end) {
+    const auto dials = b.all<Dial>();
+    for (; answered < dials.size(); ++answered) {
+      const auto key = dials[answered].key;
+      b.take(b.machine.session_up(key, small_id(1), 1, true, b.now));
+      b.say(key, NeighborReply{true});
+      b.take(b.machine.session_down(key, "they closed", b.now));
+    }
+    b.pass(10ms);
+  }
+  CHECK(answered >= 5);
+  CHECK(answered <= 40);
+}
+
 TEST_CASE("a peer's addresses are tried in turn, and only then is it unreachable") {
   Bench b;
   b.active(small_id(1));
