@@ -214,8 +214,10 @@ struct Node::Parts {
     const auto before = must(load_mesh(options_.paths.mesh));
     mesh_ = chosen_mesh(options_, before);
     founded_ = !before && options_.invite.empty() && !mesh_.open();
-    if (before)
-      mesh_.add_seeds(before->seeds);
+    if (before) { // The invite's are newer.
+      const auto invited = std::exchange(mesh_.seeds, before->seeds);
+      mesh_.add_seeds(invited);
+    }
     mesh_.add_seeds(options_.seeds);
     must(save_mesh(options_.paths.mesh, mesh_));
     seeds_ = mesh_.seeds;
