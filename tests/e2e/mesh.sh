@@ -44,7 +44,7 @@ at() { # at NODE VERB...: the command line, as its user types it.
   "$tessera" "$@" --data "$work/$node"
 }
 ready() { at "$1" status; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
+gone() { ! grep -qsv ') [XZ] ' "/proc/$1/stat"; } # gone PID: a zombie is, too.
 
 launch() { # launch NODE OPTION...: a node in the background.
   local node=$1
