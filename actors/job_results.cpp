@@ -218,9 +218,11 @@ void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
     if (theirs(b))
       h->ledger.unlease(b, g->id);
   for (const auto& b : r.failed)
-    if (!ended() && theirs(b) && tree.size(b) == 1) {
+    if (theirs(b) && tree.size(b) == 1) {
       h->ledger.unlease(b, g->id);
       leaf_failed(*h, b, r.reason);
+      if (ended())
+        return; // The job failed, and dropped all that it held.
     }
   if (h->bond == Held::Bond::over || (handing && !h->rooted()))
     drop_queued(*h);
