@@ -28,8 +28,8 @@ void on(Self self, AcceptLeases& accepted) {
 void on(Self self, WantSession& want) {
   self->send(self->state.wiring->mesh, ConnectTo{want.peer});
 }
-void on(Self self, OwnLoad& load) {
-  self->send(self->state.wiring->mesh, load);
+void on(Self self, const OwnLoad& load) {
+  tell(self->state.wiring->mesh, load);
   tell(self->state.wiring->api, load);
 }
 
@@ -88,6 +88,14 @@ void peer_news(Self self, const PeerNews& news) {
     self->send(job, news);
 }
 
+// Those that are new hear how busy we are.
+void wire(Self self, WiringPtr& wiring) {
+  auto& s = self->state;
+  const auto before = std::exchange(s.wiring, wiring);
+  if (before->mesh != wiring->mesh || before->api != wiring->api)
+    on(self, s.scheduler->load());
+}
+
 } // namespace
 
 caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t seed,
@@ -95,6 +103,7 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
   self->state.scheduler.emplace(std::move(config), seed);
   self->state.wiring = std::move(wiring);
   auto& s = *self->state.scheduler;
+  on(self, s.load()); // They may know another's.
   return {
       [=](const FromPeer& letter) { route(self, letter); },
       [=, &s](const JobHere& here) {
@@ -125,7 +134,7 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
         perform(self, s.rtt_measured(news.peer, news.rtt, now(self)));
       },
       [=, &s](leave_atom) { perform(self, s.pause(now(self))); },
-      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](WiringPtr& wiring) { wire(self, wiring); },
       [=, &s](wake_atom) {
         self->state.armed.reset();
         perform(self, s.wake(now(self)));
