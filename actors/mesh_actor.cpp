@@ -33,11 +33,10 @@ void forget(Self self, SessionKey key, const std::string& why) {
     return;
   s.keys.erase(session->second.address());
   s.sessions.erase(session);
-  if (const auto seed = s.seeds.extract(key); !seed.empty() && !s.open.contains(key))
+  if (const auto seed = s.seeds.extract(key); !seed.empty()) // It did not answer.
     if (s.silent_seeds.insert(seed.mapped()).second)
       s.ports.seed_failed(seed.mapped(), why);
-  perform(self, s.open.erase(key) ? s.mesh->session_down(key, why, now(self))
-                                  : s.mesh->dial_failed(key, why, now(self)));
+  perform(self, s.mesh->session_down(key, why, now(self)));
 }
 
 void tell_peer_news(Self self, const PeerNews& news) {
@@ -157,7 +156,6 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
   return {
       [=](const SessionOpened& up) {
         const auto key = key_of(self, caf::actor_cast<caf::actor>(self->current_sender()));
-        self->state.open.insert(key);
         if (const auto seed = self->state.seeds.extract(key); !seed.empty())
           self->state.silent_seeds.erase(seed.mapped());
         perform(self, self->state.mesh->session_up(key, up.peer, up.boot, up.dialled, now(self)));

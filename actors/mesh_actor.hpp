@@ -43,7 +43,6 @@ struct MeshShell {
   std::map<SessionKey, Address> seeds; // Being dialled.
   std::set<Address> silent_seeds;      // That were told of, since they answered last.
   std::map<caf::actor_addr, SessionKey> keys;
-  std::set<SessionKey> open;                         // Their peers are proven.
   std::map<NodeId, std::uint64_t> up;                // And their boots.
   std::map<NodeId, std::vector<MessagePtr>> waiting; // For a session being dialled.
 };
