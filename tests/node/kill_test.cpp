@@ -79,7 +79,12 @@ void ends_alike(const std::string& name, rig::NodeProcess TwoNodes::*where, End 
   for (const auto reason : {killed, shut_down}) {
     CAPTURE(name);
     CAPTURE(to_string(reason));
-    TwoNodes nodes;
+    // On a busy machine a job may be over before both nodes are known to share it.
+    std::optional<TwoNodes> made;
+    for (int tries = 0; tries < 5 && (!made || state_of(made->a, made->job).at("state") == "done");
+         ++tries)
+      made.emplace();
+    auto& nodes = *made;
     const auto what = name == "job" ? actor_of(nodes.job) : name;
     (nodes.*where).strike(what, reason, end);
     CHECK(state_of(nodes.a, nodes.job).at("state") == "running");
