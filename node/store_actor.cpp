@@ -9,6 +9,7 @@ using Self = caf::stateful_actor<StoreShell>*;
 
 constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
 constexpr std::size_t pulls_max = 1024;
+constexpr std::uint64_t journal_room = 1 << 20;         // Guess: more than one write of it takes.
 constexpr auto disk_patience = std::chrono::seconds(5); // Before a full disk is tried again.
 
 void to_peer(Self self, const NodeId& peer, Message message) {
@@ -33,6 +34,22 @@ void arm_pulls(Self self) {
   self->delayed_send(self, std::max(Duration::zero(), *due - now(self)), wake_atom_v);
 }
 
+// On a full disk, what can be had again makes room for what cannot.
+template<class Write>
+Status with_room(Self self, std::uint64_t bytes, Write write) {
+  auto written = write();
+  while (!written && written.error().code == "E111" && self->state.blobs->forget(bytes))
+    written = write();
+  return written;
+}
+Status put(Self self, const BlobId& id, ByteView bytes) {
+  return with_room(self, bytes.size(), [&] { return self->state.blobs->put_named(id, bytes); });
+}
+template<class Write>
+Status write_journal(Self self, Write write) {
+  return with_room(self, journal_room, [&] { return write(*self->state.journal); });
+}
+
 void perform(Self self, const BlobId& id, PullEffects effects) {
   auto& s = self->state;
   for (auto& effect : effects) {
@@ -43,7 +60,7 @@ void perform(Self self, const BlobId& id, PullEffects effects) {
     auto over = s.pulls.extract(id);
     const auto& wanted_by = over.mapped().wanted_by;
     const auto* pulled = std::get_if<Pulled>(&effect);
-    if (pulled && s.blobs->put_named(id, pulled->bytes))
+    if (pulled && put(self, id, pulled->bytes))
       tell_all(wanted_by, BlobHere{id});
     else
       tell_all(wanted_by, BlobGone{id});
@@ -142,7 +159,7 @@ Kept keep(Self self, const KeepBlob& blob) {
     return {false,
             {"E113", "these bytes are not blob " + to_hex(blob.id).substr(0, 16),
              "their hash is another", "send them again, or name them by their own hash"}};
-  return kept(self->state.blobs->put_named(blob.id, contents->bytes()));
+  return kept(put(self, blob.id, contents->bytes()));
 }
 
 void pin_for(Self self, const JobId& job, const BlobId& blob) {
@@ -159,15 +176,17 @@ void pin_done(Self self, const JobId& job, const std::vector<BlockResult>& done)
 Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
     pin_for(self, job.spec->id, input.blob);
-  return kept(
-      self->state.journal->job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal)));
+  return kept(write_journal(self, [&](Journal& journal) {
+    return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal));
+  }));
 }
 
 // A full disk is waited out: the job's blocks stay in its own care until they are journaled.
 void journal(Self self, const JournalFor& what, const caf::actor& who) {
-  auto& s = self->state;
   pin_done(self, what.job, what.blocks.done);
-  if (s.journal->blocks_done(what.job, what.blocks.done))
+  const auto written = write_journal(
+      self, [&](Journal& journal) { return journal.blocks_done(what.job, what.blocks.done); });
+  if (written)
     tell(who, Journaled{what.blocks.sequence});
   else
     self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, what, who);
@@ -186,14 +205,17 @@ void ended(Self self, const JournalEnd& end) {
   job.result = status.result;
   job.result_size = status.result_size;
   job.summary = s.codec->encode(JobAnswer{0, status.root, {status}});
-  const bool kept_result = status.state != JobState::done ||
-                           status.result_size > partial_inline_bytes_max ||
-                           s.blobs->put_named(status.result, end.result.bytes).ok();
-  if (!kept_result || !s.journal->job_ended(job)) {
+  const bool done = status.state == JobState::done;
+  if (done)
+    pin_for(self, job.id, status.result);
+  const bool kept_result = !done || status.result_size > partial_inline_bytes_max ||
+                           put(self, status.result, end.result.bytes).ok();
+  if (!kept_result ||
+      !write_journal(self, [&](Journal& journal) { return journal.job_ended(job); })) {
     self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, end);
     return;
   }
-  if (status.state == JobState::done)
+  if (done)
     s.blobs->pin(status.result);
   if (const auto needed = s.needed.extract(job.id); !needed.empty())
     for (const auto& blob : needed.mapped())

@@ -80,15 +80,21 @@ void Blobs::remove(const BlobId& id) {
   proofs_.remove_if([&](const Proofs& p) { return p.id == id; });
 }
 
-bool Blobs::make_room(std::uint64_t bytes) {
-  auto oldest = uses_.end();
-  while (used_ + bytes > quota_ && oldest != uses_.begin()) {
+bool Blobs::forget(std::uint64_t bytes) {
+  const auto before = used_;
+  for (auto oldest = uses_.end(); before - used_ < bytes && oldest != uses_.begin();) {
     const auto id = *--oldest;
     if (pins_.contains(id))
       continue;
     ++oldest;
     remove(id);
   }
+  return used_ < before;
+}
+
+bool Blobs::make_room(std::uint64_t bytes) {
+  if (used_ + bytes > quota_)
+    forget(used_ + bytes - quota_);
   return used_ + bytes <= quota_;
 }
 

@@ -41,6 +41,8 @@ public:
 
   void pin(const BlobId& id); // Counted; also for a blob that is yet to come.
   void unpin(const BlobId& id);
+  // Drops so many bytes at least of what is not pinned, the oldest first. False: there is none.
+  bool forget(std::uint64_t bytes);
   bool intact(const BlobId& id); // Reads it all; removes it if it is not what its name says.
 
   std::uint64_t bytes_used() const { return used_; }

@@ -96,6 +96,22 @@ TEST_CASE("over the quota the blob used longest ago goes, and a pinned one never
   CHECK(blobs->bytes_used() == 2'000);
 }
 
+TEST_CASE("what is not pinned makes room, the oldest first, and no more of it than is needed") {
+  Folder folder;
+  auto blobs = Blobs::open(folder.path, 10'000);
+  const auto a = *blobs->put(some(1'000, 1)), b = *blobs->put(some(1'000, 2)),
+             c = *blobs->put(some(1'000, 3)), d = *blobs->put(some(1'000, 4));
+  blobs->pin(a);
+  CHECK(blobs->forget(1'500));
+  CHECK(blobs->has(a));
+  CHECK_FALSE(blobs->has(b));
+  CHECK_FALSE(blobs->has(c));
+  CHECK(blobs->has(d));
+  CHECK(blobs->forget(5'000));
+  CHECK(blobs->bytes_used() == 1'000);
+  CHECK_FALSE(blobs->forget(1));
+}
+
 TEST_CASE("a blob that the disk changed is not given out, and is gone") {
   Folder folder;
   auto blobs = Blobs::open(folder.path, 1'000'000);
