@@ -634,6 +634,21 @@ TEST_CASE("a leaf that fails at a thief goes back, and is tried elsewhere") {
     b.run_out(a);
     check_result(b, a);
   }
+  SUBCASE("where it fails again, at another thief") {
+    auto& u = b.lessee(3);
+    while (a.queue.queued_leaves > 1) {
+      b.steal(u, a);
+      b.deliver_all();
+    }
+    REQUIRE(b.take(a)); // So that the last leaf need not wait for its slot.
+    b.steal(u, a);
+    b.deliver_all();
+    work_off_poisoned(b, u, 40, kernel_says_no, failed);
+    CHECK(failed == 2);
+    b.deliver_all();
+    REQUIRE(a.ended);
+    CHECK(a.ended->state == JobState::failed);
+  }
   SUBCASE("where it fails again") {
     work_off_poisoned(b, a, 40, kernel_says_no, failed);
     CHECK(failed == 2);
