@@ -90,7 +90,7 @@ trio() { # trio SLOTS: nodes a, b and c of one private mesh, joined by a's addre
 # photograph FILE: a real one where examples/quickstart has left it, else a picture of our own making.
 photograph() {
   local file folder
-  for folder in "" "${XDG_CACHE_HOME:-$HOME/.cache}/tessera"; do
+  for folder in "" "${XDG_CACHE_HOME:-$HOME/.cache}/tessera/mate-backgrounds"; do
     file=$folder/usr/share/backgrounds/mate/nature/LadyBird.jpg
     [ -s "$file" ] && cp "$file" "$1" && return
   done
