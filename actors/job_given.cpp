@@ -114,7 +114,7 @@ void Job::Machine::give(NodeId asker, const StealAsk& ask, double share) {
     if (queued == 0)
       if (auto second = second_lease(asker))
         grant.leases.push_back(std::move(*second));
-    if (grant.leases.empty())
+    if (grant.leases.empty() && ask.wait_ms == 0) // Who only waited may have work by now.
       give_back(asker, leaves);
   }
   if (!grant.leases.empty())

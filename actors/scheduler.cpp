@@ -1,5 +1,6 @@
 #include "actors/scheduler.hpp"
 
+#include "actors/lifelines.hpp"
 #include "actors/steal.hpp"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct JobEntry {
   std::string kernel;
   QueueReport report;
   std::uint64_t asked = 0;       // TakeWork without an answer.
+  std::uint64_t promised = 0;    // Leaves to lifelines since the report, about.
   std::optional<Time> dry_until; // It had nothing for a slot though its report says so.
 
   bool ready() const { return !dry_until && report.runnable > asked; }
@@ -97,6 +99,9 @@ struct Scheduler::Machine {
   Time not_before{};                // Back-off.
   Duration backoff;
   std::optional<Time> retry_at; // When asking is worth another look.
+  Lifelines lifelines;
+  WaitingAsks waiting;
+  bool more_work = false; // Perhaps for those who wait.
   OwnLoad told;
 
   Machine(SchedulerConfig c, std::uint64_t seed)
@@ -112,7 +117,7 @@ struct Scheduler::Machine {
     if (jobs.contains(
             job)) // Leases are refused at jobs_max; roots are bounded where they are accepted.
       return;
-    jobs.emplace(job, JobEntry{submitter, std::move(kernel), {}, 0, {}});
+    jobs.emplace(job, JobEntry{submitter, std::move(kernel), {}, 0, 0, {}});
     const auto turn = std::find_if(turns.begin(), turns.end(),
                                    [&](const Turn& t) { return t.submitter == submitter; });
     if (turn != turns.end())
@@ -221,6 +226,7 @@ struct Scheduler::Machine {
       return;
     const bool more = report.queued_leaves > known->second.report.queued_leaves;
     known->second.report = report;
+    known->second.promised = 0;
     known->second.dry_until.reset();
     if (awaited && awaited->job == id && report.leases >= awaited->leases)
       awaited.reset();
@@ -230,6 +236,7 @@ struct Scheduler::Machine {
 
   // More work came, perhaps handed back by him whose grant is empty, or was.
   void fed(Time now) {
+    more_work = true;
     if (ask)
       ask->fed = true;
     if (const auto peer = empty_from ? peers.find(*empty_from) : peers.end(); peer != peers.end())
@@ -241,14 +248,53 @@ struct Scheduler::Machine {
 
   // --- Giving ---
 
-  void on(NodeId from, const StealAsk& wish, SchedulerEffects& out) {
+  void on(NodeId from, const StealAsk& wish, Time now, SchedulerEffects& out) {
     const auto thief = power_of(wish.speed, wish.slots);
     const auto share = steal_share(paused ? 0 : power(), thief);
     const auto job = share > 0 ? richest(wish) : std::nullopt;
     if (job)
       out.emplace_back(GiveWork{*job, from, wish, share});
+    else if (wish.wait_ms > 0 && share > 0 && !paused)
+      keep_waiting(from, wish, now, out);
     else
-      out.emplace_back(SendTo{from, Grant{wish.ask, nullptr, {}}});
+      give_nothing(from, wish, out);
+  }
+
+  void give_nothing(NodeId asker, const StealAsk& wish, SchedulerEffects& out) {
+    out.emplace_back(SendTo{asker, Grant{wish.ask, nullptr, {}}});
+  }
+
+  void keep_waiting(NodeId asker, const StealAsk& wish, Time now, SchedulerEffects& out) {
+    if (const auto fell = waiting.keep(asker, wish, now))
+      give_nothing(fell->asker, fell->ask, out);
+  }
+
+  // Those who wait have their part of what came: all of them and this node by their powers.
+  void serve_waiting(Time now, SchedulerEffects& out) {
+    if (!std::exchange(more_work, false) || waiting.empty())
+      return;
+    waiting.expire(now);
+    auto others = waiting.power();
+    waiting.serve([&](const WaitingAsks::Waiting& w) {
+      const auto thief = power_of(w.ask.speed, w.ask.slots);
+      others = std::max(0.0, others - thief);
+      const auto share = steal_share((paused ? 0 : power()) + others, thief);
+      const auto job = richest(w.ask);
+      if (!job || !promise(jobs.at(*job), share))
+        return false;
+      out.emplace_back(GiveWork{*job, w.asker, w.ask, share});
+      return true;
+    });
+  }
+
+  // Whether there is as much as a leaf for it.
+  bool promise(JobEntry& job, double share) const {
+    const auto left = job.report.queued_leaves - std::min(job.promised, job.report.queued_leaves);
+    auto leaves = std::uint64_t(double(left) * std::min(share, 0.5));
+    if (leaves == 0 && left > 0 && config.slots == 0)
+      leaves = 1;
+    job.promised += leaves;
+    return leaves > 0;
   }
 
   // The job with the most queued time that the asker can run.
@@ -347,15 +393,32 @@ struct Scheduler::Machine {
         retry_at = dry_at(span, now);
       return;
     }
-    auto wait = not_before;
-    if (awaited)
-      wait = std::max(wait, awaited->until);
-    if (wait > now)
-      retry_at = wait;
-    else if (from.empty())
-      retry_at = avoided_until();
-    else
-      ask_victim(*pick_victim(from, power(), config.sample, dice), now, out);
+    const bool coming = awaited && awaited->until > now;
+    const auto wait = coming ? std::max(not_before, awaited->until) : not_before;
+    if (wait <= now && !from.empty())
+      return ask_victim(*pick_victim(from, power(), config.sample, dice), now, out);
+    retry_at = wait > now ? wait : avoided_until();
+    if (!coming)
+      lay_lifelines(now, out);
+  }
+
+  void lay_lifelines(Time now, SchedulerEffects& out) {
+    lifelines.expire(now);
+    std::vector<NodeId> free;
+    for (const auto& [id, peer] : peers)
+      if (peer.up && !lifelines.has(id))
+        free.push_back(id);
+    for (; lifelines.open() < config.lifelines && !free.empty(); free.pop_back()) {
+      std::swap(free[dice() % free.size()], free.back());
+      lifelines.lay(free.back(), next_ask, now);
+      out.emplace_back(SendTo{free.back(), steal_ask(next_ask++, lifeline_wait_ms)});
+    }
+    if (const auto end = lifelines.next_end())
+      retry_at = retry_at ? std::min(*retry_at, *end) : end;
+  }
+
+  StealAsk steal_ask(std::uint64_t id, std::uint32_t wait_ms) const {
+    return {id, config.slots, config.speed, config.kernels, wait_ms};
   }
 
   void ask_victim(const NodeId& victim, Time now, SchedulerEffects& out) {
@@ -370,8 +433,7 @@ struct Scheduler::Machine {
   void send_ask(Time now, SchedulerEffects& out) {
     ask->sent = true;
     ask->until = now + config.ask_patience;
-    out.emplace_back(
-        SendTo{ask->victim, StealAsk{ask->id, config.slots, config.speed, config.kernels}});
+    out.emplace_back(SendTo{ask->victim, steal_ask(ask->id, 0)});
   }
 
   // The ask led to nothing: another time, and rather somebody else.
@@ -393,25 +455,45 @@ struct Scheduler::Machine {
   void on(NodeId from, const Grant& grant, Time now, SchedulerEffects& out) {
     if (!grant.leases.empty() && is_repeated(from, grant))
       return;
+    if (lifelines.open(from, grant.ask))
+      return on_lifeline(from, grant, now, out);
     if (!ask || !ask->sent || ask->victim != from || ask->id != grant.ask) {
       refuse(from, grant, "not asked for", out); // guard: unasked-grant-refused
       return;
     }
     if (grant.leases.empty())
       return came_empty(now);
+    if (!accept(from, grant, objection(grant), now, out))
+      return ask_failed(config.retry_max, now);
+    ask.reset();
+  }
+
+  void on_lifeline(NodeId from, const Grant& grant, Time now, SchedulerEffects& out) {
+    if (grant.leases.empty())
+      return lifelines.close(from, now + config.retry_max);
+    lifelines.drop(from);
+    auto why = objection(grant);
+    if (!why && lasts(idle_in(2 * config.rtt_guess, now)))
+      why = "there is other work by now";
+    accept(from, grant, why, now, out);
+  }
+
+  bool accept(NodeId from, const Grant& grant, const std::optional<std::string>& objection,
+              Time now, SchedulerEffects& out) {
     answered.emplace_back(from, grant.leases.front().id);
     if (answered.size() > answered_max)
       answered.pop_front();
-    if (const auto why = objection(grant)) {
-      refuse(from, grant, *why, out);
-      return ask_failed(config.retry_max, now);
+    if (objection) {
+      refuse(from, grant, *objection, out);
+      return false;
     }
-    ask.reset();
+    waiting.drop(from); // It has work by now.
     backoff = config.retry_min;
     const auto known = jobs.find(grant.spec->id);
     const auto before = known == jobs.end() ? 0 : known->second.report.leases;
     awaited = {grant.spec->id, before + grant.leases.size(), now + config.ask_patience};
     out.emplace_back(AcceptLeases{from, grant.spec, grant.leases});
+    return true;
   }
 
   bool is_repeated(const NodeId& from, const Grant& grant) const {
@@ -464,6 +546,8 @@ struct Scheduler::Machine {
     const bool more = stealable > peer->said.stealable_ns;
     peer->said = {record.subject, stealable, record.speed, record.slots, {}};
     peer->recorded = true;
+    if (stealable > 0)
+      waiting.drop(record.subject);
     if (!more)
       return;
     peer->avoid_until = now; // New work appeared.
@@ -472,6 +556,8 @@ struct Scheduler::Machine {
   }
 
   void down(const NodeId& id, Time now) {
+    lifelines.drop(id);
+    waiting.drop(id);
     const auto peer = peers.find(id);
     if (peer == peers.end())
       return;
@@ -500,6 +586,7 @@ struct Scheduler::Machine {
   SchedulerEffects settled(SchedulerEffects out, Time now) {
     tick(now);
     fill(out);
+    serve_waiting(now, out);
     consider_asking(now, out);
     if (const auto current = load(); current != told) {
       told = current;
@@ -603,7 +690,7 @@ SchedulerEffects Scheduler::receive(NodeId from, const Message& message, Time no
   if (from == machine_->config.self)
     return out;
   if (const auto* ask = std::get_if<StealAsk>(&message))
-    machine_->on(from, *ask, out);
+    machine_->on(from, *ask, now, out);
   else if (const auto* grant = std::get_if<Grant>(&message))
     machine_->on(from, *grant, now, out);
   return machine_->settled(std::move(out), now);
@@ -612,6 +699,7 @@ SchedulerEffects Scheduler::receive(NodeId from, const Message& message, Time no
 SchedulerEffects Scheduler::pause(Time now) {
   machine_->paused = true;
   machine_->ask.reset(); // What comes yet is refused.
+  machine_->lifelines.clear();
   return machine_->settled({}, now);
 }
 

@@ -20,6 +20,7 @@ struct SchedulerConfig {
   double speed = 1;
   std::vector<std::string> kernels; // "name@version"
   std::size_t sample = 4;           // d, architecture 4.3 (our simulation).
+  std::size_t lifelines = 4;        // Laid at a time. A guess: about an active view.
   Duration ask_patience = std::chrono::milliseconds(1000);
   Duration retry_min = std::chrono::milliseconds(
       20); // After an empty grant, while somebody has stealable work; doubles.

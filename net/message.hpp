@@ -140,6 +140,8 @@ struct StealAsk {
   std::uint32_t slots = 0;
   double speed = 0;                 // As in the asker's record.
   std::vector<std::string> kernels; // "name@version" that the asker can run.
+  // A lifeline: with nothing to give now, answer within this time, once there is something.
+  std::uint32_t wait_ms = 0;
 };
 
 struct Lease {

@@ -122,11 +122,12 @@ void to_wire(StealAsk::Builder to, const tessera::StealAsk& ask) {
   to.setSlots(ask.slots);
   to.setSpeed(ask.speed);
   names_to_wire(to.initKernels(size_of(ask.kernels, kernels_max)), ask.kernels);
+  to.setWaitMs(ask.wait_ms);
 }
 
 tessera::StealAsk from_wire(StealAsk::Reader from) {
   return {from.getAsk(), from.getSlots(), amount(from.getSpeed()),
-          all(from.getKernels(), kernels_max, name)};
+          all(from.getKernels(), kernels_max, name), from.getWaitMs()};
 }
 
 void to_wire(Lease::Builder to, const tessera::Lease& lease) {

@@ -152,6 +152,7 @@ struct StealAsk {
   slots @1 :UInt32;
   speed @2 :Float64;
   kernels @3 :List(Text); # At most 64.
+  waitMs @4 :UInt32;      # 0: answer at once.
 }
 
 struct Lease {

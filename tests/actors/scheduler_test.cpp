@@ -29,6 +29,7 @@ SchedulerConfig config(std::uint32_t slots = 1, std::uint32_t pipeline = 2) {
   c.slots = slots;
   c.pipeline = pipeline;
   c.kernels = {"shape@1"};
+  c.lifelines = 0; // Those that are about them lay some.
   return c;
 }
 
@@ -66,7 +67,7 @@ QueueReport queue(std::uint64_t runnable, std::uint64_t leaves = 0, std::uint64_
 }
 
 StealAsk wish(std::uint64_t ask, std::vector<std::string> kernels = {"shape@1"}) {
-  return {ask, 1, 1, std::move(kernels)};
+  return {ask, 1, 1, std::move(kernels), 0};
 }
 
 Grant grant_of(std::uint64_t ask, std::uint8_t of, std::string kernel = "shape") {

@@ -85,8 +85,8 @@ auto fields(const ShuffleReply& m) {
   return fields(x1);
 }
 auto fields(const StealAsk& m) {
-  const auto& [x1, x2, x3, x4] = m;
-  return std::tuple{x1, x2, x3, x4};
+  const auto& [x1, x2, x3, x4, x5] = m;
+  return std::tuple{x1, x2, x3, x4, x5};
 }
 auto fields(const SpecPtr& spec) {
   return spec ? std::tuple{spec->spec, spec->id, spec->seal}

@@ -127,7 +127,7 @@ private:
   }
   void make(StealAsk& m) {
     m = {number(), std::uint32_t(number()), amount(),
-         some<std::string>(kernels_max, [&] { return name(); })};
+         some<std::string>(kernels_max, [&] { return name(); }), std::uint32_t(number())};
   }
   void make(Grant& m) {
     m.ask = number();
