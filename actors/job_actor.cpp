@@ -81,7 +81,7 @@ void perform(Self self, JobEffects effects) {
     std::visit([&](auto& e) { on(self, e); }, effect);
   if (!effects.empty())
     tell_status_soon(self);
-  arm(self, self->state.armed, *self->state.job);
+  arm(self, self->state.armed, self->state.job->next_wake());
 }
 
 void work_over(Self self, WorkId id) {
@@ -209,8 +209,8 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { tell_status(self); },
       [=, &job](wake_atom) {
-        self->state.armed.reset();
-        perform(self, job.wake(now(self)));
+        if (woken(self, self->state.armed))
+          perform(self, job.wake(now(self)));
       },
   };
 }

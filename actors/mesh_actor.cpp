@@ -101,7 +101,7 @@ void on(Self self, SaveSeeds& save) {
 void perform(Self self, MeshEffects effects) {
   for (auto& effect : effects)
     std::visit([&](auto& e) { on(self, e); }, effect);
-  arm(self, self->state.armed, *self->state.mesh);
+  arm(self, self->state.armed, self->state.mesh->next_wake());
 }
 
 void to_peer(Self self, const ToPeer& letter) {
@@ -183,8 +183,8 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
       [=](leave_atom) { perform(self, self->state.mesh->leave(now(self))); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](wake_atom) {
-        self->state.armed.reset();
-        perform(self, self->state.mesh->wake(now(self)));
+        if (woken(self, self->state.armed))
+          perform(self, self->state.mesh->wake(now(self)));
       },
   };
 }

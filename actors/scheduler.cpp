@@ -472,10 +472,7 @@ struct Scheduler::Machine {
     if (grant.leases.empty())
       return lifelines.close(from, now + config.retry_max);
     lifelines.drop(from);
-    auto why = objection(grant);
-    if (!why && lasts(idle_in(2 * config.rtt_guess, now)))
-      why = "there is other work by now";
-    accept(from, grant, why, now, out);
+    accept(from, grant, objection(grant), now, out);
   }
 
   bool accept(NodeId from, const Grant& grant, const std::optional<std::string>& objection,

@@ -36,7 +36,7 @@ void on(Self self, const OwnLoad& load) {
 void perform(Self self, SchedulerEffects effects) {
   for (auto& effect : effects)
     std::visit([&](auto& e) { on(self, e); }, effect);
-  arm(self, self->state.armed, *self->state.scheduler);
+  arm(self, self->state.armed, self->state.scheduler->next_wake());
 }
 
 // Which job a peer's message is about; null: it is for the scheduler itself.
@@ -136,8 +136,8 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
       [=, &s](leave_atom) { perform(self, s.pause(now(self))); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=, &s](wake_atom) {
-        self->state.armed.reset();
-        perform(self, s.wake(now(self)));
+        if (woken(self, self->state.armed))
+          perform(self, s.wake(now(self)));
       },
   };
 }

@@ -18,14 +18,22 @@ Time now(Self self) {
   return self->clock().now();
 }
 
-// A wake-up that comes too early is harmless, so none is ever cancelled.
-template<class Self, class Machine>
-void arm(Self self, std::optional<Time>& armed, const Machine& machine) {
-  const auto due = machine.next_wake();
+// None is ever cancelled: one that a sooner one has overtaken is stale when it comes.
+template<class Self>
+void arm(Self self, std::optional<Time>& armed, std::optional<Time> due) {
   if (!due || (armed && *armed <= *due))
     return;
   armed = due;
   self->delayed_send(self, std::max(Duration::zero(), *due - now(self)), wake_atom_v);
+}
+
+// Whether a wake-up is one to heed. Stale ones are not, or each would arm a successor for ever.
+template<class Self>
+bool woken(Self self, std::optional<Time>& armed) {
+  const bool due = armed && *armed <= now(self);
+  if (due)
+    armed.reset();
+  return due;
 }
 
 template<class... Args>

@@ -65,7 +65,7 @@ void perform(Self self, JobBookEffects effects) {
     if (!ticket.empty())
       ticket.mapped()(std::move(found.jobs));
   }
-  arm(self, s.armed, *s.book);
+  arm(self, s.armed, s.book->next_wake());
 }
 
 void ask(Self self, const std::string& prefix, std::optional<NodeId> root, ApiShell::Found found) {
@@ -595,8 +595,8 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { ticked(self); },
       [=](wake_atom) {
-        self->state.armed.reset();
-        perform(self, self->state.book->wake(now(self)));
+        if (woken(self, self->state.armed))
+          perform(self, self->state.book->wake(now(self)));
       },
   };
 }

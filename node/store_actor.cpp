@@ -28,10 +28,7 @@ void arm_pulls(Self self) {
   for (const auto& [id, p] : s.pulls)
     if (const auto at = p.pull.next_wake(); at && (!due || *at < *due))
       due = at;
-  if (!due || (s.armed && *s.armed <= *due))
-    return;
-  s.armed = due;
-  self->delayed_send(self, std::max(Duration::zero(), *due - now(self)), wake_atom_v);
+  arm(self, s.armed, due);
 }
 
 // On a full disk, what can be had again makes room for what cannot.
@@ -310,8 +307,8 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       },
       [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
       [=](wake_atom) {
-        self->state.armed.reset();
-        each_pull(self, [&](Pull& pull) { return pull.wake(now(self)); });
+        if (woken(self, self->state.armed))
+          each_pull(self, [&](Pull& pull) { return pull.wake(now(self)); });
       },
   };
 }

@@ -44,6 +44,7 @@ public:
     config.self = us;
     config.kernels = {"shape@1"};
     config.sample = 64; // Whoever is best is found.
+    config.lifelines = 0;
     scheduler = stage.spawn(scheduler_actor, config, std::uint64_t{1},
                             std::make_shared<const Wiring>(wiring()));
     stage.run();

@@ -211,7 +211,9 @@ private:
     if (!due || (node.armed && *node.armed <= *due))
       return;
     node.armed = due;
-    later(std::max(Duration::zero(), *due - now_), [this, n] {
+    later(std::max(Duration::zero(), *due - now_), [this, n, due] {
+      if (nodes_[n].armed != due)
+        return; // Stale: a sooner one came first.
       nodes_[n].armed.reset();
       if (nodes_[n].alive)
         perform(n, nodes_[n].book.wake(now_));

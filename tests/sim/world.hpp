@@ -445,11 +445,11 @@ private:
     if (!due || (job.armed && *job.armed <= *due))
       return;
     job.armed = due;
-    later(*due - now_, [this, n, id, life = job.number] {
+    later(*due - now_, [this, n, id, life = job.number, due] {
       auto& node = nodes_[n];
       const auto here = node.jobs.find(id);
-      if (here == node.jobs.end() || here->second.number != life)
-        return;
+      if (here == node.jobs.end() || here->second.number != life || here->second.armed != due)
+        return; // Or stale: a sooner one came first.
       here->second.armed.reset();
       perform(n, id, here->second.machine.wake(now_));
       settle(n);
@@ -461,9 +461,9 @@ private:
     if (!due || (node.armed && *node.armed <= *due))
       return;
     node.armed = due;
-    later(*due - now_, [this, n, boot = node.boot] {
+    later(*due - now_, [this, n, boot = node.boot, due] {
       auto& node = nodes_[n];
-      if (!node.alive || node.boot != boot)
+      if (!node.alive || node.boot != boot || node.armed != due)
         return;
       node.armed.reset();
       perform(n, node.scheduler->wake(now_));
