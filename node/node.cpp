@@ -13,6 +13,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
 
 #include <future>
 #include <ifaddrs.h>
@@ -106,11 +107,14 @@ std::vector<Address> own_addresses(const std::string& host, std::uint16_t port) 
 
 // --- The parts outside of actors
 
-// One Asio thread. The context outlives it, for those who still post.
+// One Asio thread, once it is started. The context outlives it, for those who still post.
 class Io {
 public:
-  Io() : work_(context.get_executor()), thread_([this] { context.run(); }) {}
+  Io() : work_(context.get_executor()) {}
   ~Io() { stop(); }
+  void start() {
+    thread_ = std::thread{[this] { context.run(); }};
+  }
   void stop() {
     context.stop();
     if (thread_.joinable())
@@ -182,6 +186,8 @@ struct Node::Parts {
     codec_ = std::make_shared<const Codec>(*identity_, mesh_.id);
     system_.emplace(config_);
     node_ = system_->spawn(node_actor, setup());
+    await_wired();
+    io_->start();
     serve();
     write_access();
   }
@@ -314,6 +320,16 @@ struct Node::Parts {
                                 "is a node listening there? it is tried again and again"};
               std::fprintf(stderr, "%s\n", to_text(error).c_str());
             }};
+  }
+
+  // Until here nobody is let in: there would be no actor to turn to. One that died: see run().
+  void await_wired() {
+    // In a thread that ends: one that has had an actor keeps its system's logger.
+    std::async(std::launch::async, [this] {
+      caf::scoped_actor self{*system_};
+      self->request(node_, caf::infinite, ChildrenAsk{})
+          .receive([](const Children&) {}, [](const caf::error&) {});
+    }).get();
   }
 
   void serve() {

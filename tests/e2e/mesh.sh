@@ -56,7 +56,7 @@ start() { # start NODE HOST OPTION...: a node on a free port of that host, which
   local node=$1 host=$2
   shift 2
   launch "$node" --listen "$host:0" "$@"
-  within 10 ready "$node" || { echo "  FAIL node $node does not start"; failures=$((failures + 1)); exit 1; }
+  within 60 ready "$node" || { echo "  FAIL node $node does not start"; failures=$((failures + 1)); exit 1; }
 }
 crash() { # crash NODE: no farewell.
   kill -9 "${pid_of[$1]}"
@@ -84,7 +84,7 @@ trio() { # trio SLOTS: nodes a, b and c of one private mesh, joined by a's addre
   start b 127.0.0.2 --slots "$1" --join "$invite"
   start c 127.0.0.3 --slots "$1" --join "$invite"
   local node
-  for node in a b c; do check "$node lists a, b and c" within 10 sees "$node" a b c; done
+  for node in a b c; do check "$node lists a, b and c" within 60 sees "$node" a b c; done
 }
 
 # photograph FILE: a real one where examples/quickstart has left it, else a picture of our own making.

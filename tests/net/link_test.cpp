@@ -25,7 +25,7 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr auto patience = 20s; // For what must come; a sanitizer on a busy machine is slow.
+constexpr auto patience = 2min; // For what must come; a sanitizer on a busy machine is slow.
 
 // An io_context and the one thread that runs it.
 struct Io {
@@ -373,8 +373,8 @@ TEST_CASE("a link whose owner holds too much reads no more, and goes on when it 
   auto limits = SessionLimits{};
   limits.held_bytes_max = 100 << 10;
   limits.ping_every = 20ms;
-  limits.suspect_after = 100ms;
-  limits.dead_after = 300ms;
+  limits.suspect_after = 1s; // A busy machine is silent for a while, too.
+  limits.dead_after = 3s;
   Io near, far;
   Host host{far, limits};
   const auto caller = call(near, host.port());
@@ -384,8 +384,9 @@ TEST_CASE("a link whose owner holds too much reads no more, and goes on when it 
   const auto callee = host.wait(0);
   const auto held = [](const auto& news) { return news.size() * size > 100 << 10; };
   REQUIRE(callee.log->wait(held));
-  // It still pings, and does not take its own deafness for the peer's silence.
-  const auto pinged = caller.link->counters().bytes_in + 20 * 27;
+  // It still pings, for longer than the suspicion takes, and does not take its own deafness for the
+  // peer's silence.
+  const auto pinged = caller.link->counters().bytes_in + 60 * 27;
   const auto until = Clock::now() + patience;
   while (caller.link->counters().bytes_in < pinged && Clock::now() < until)
     std::this_thread::yield();
@@ -479,12 +480,22 @@ TEST_CASE("who drags its handshake out is cut, and its place is free again") {
     CHECK(stranger.closed());
   for (std::size_t i = 0; i != 4; ++i)
     CHECK(host.wait(i).log->wait_down() == "the handshake took longer than 300 ms");
-  CHECK(call(io, host.port()).log->wait_up());
+  // This deadline may be too short for a good handshake on a busy machine.
+  const auto until = Clock::now() + patience;
+  bool up = false;
+  while (!up && Clock::now() < until) {
+    const auto caller = call(io, host.port());
+    REQUIRE(caller.log->wait([](const auto& news) { return !news.empty(); }));
+    up = caller.log->count<SessionUp>() == 1;
+  }
+  CHECK(up);
 }
 
 TEST_CASE("four handshakes of one address and 64 in all may be under way") {
+  auto limits = SessionLimits{};
+  limits.handshake_deadline = patience; // None of them ends by it.
   Io io;
-  Host host{io};
+  Host host{io, limits};
   std::deque<Stranger> silent;
   for (int n = 1; n <= 16; ++n) {
     const auto from = "127.0.0." + std::to_string(n);

@@ -13,7 +13,7 @@
 // Real workers under test: waits that end, and kernels that misbehave on order.
 namespace tessera::rig {
 
-inline constexpr int patience_ms = 20'000;
+inline constexpr int patience_ms = 120'000;
 
 inline bool readable(int fd) {
   pollfd p{fd, POLLIN, 0};

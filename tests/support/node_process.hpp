@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -39,7 +40,7 @@ struct Folder {
   }
 };
 
-inline constexpr auto patience = std::chrono::seconds(60);
+inline constexpr auto patience = std::chrono::minutes(5); // Against a hang only.
 inline constexpr auto look_every = std::chrono::milliseconds(5);
 
 // Whether it came true in time.
@@ -142,6 +143,32 @@ inline std::vector<pid_t> children_of(pid_t pid) {
   return {std::istream_iterator<pid_t>{in}, {}};
 }
 
+// Whether it is stopped by a signal, or no more.
+inline bool still(pid_t pid) {
+  std::ifstream in{"/proc/" + std::to_string(pid) + "/stat"};
+  const std::string stat{std::istreambuf_iterator<char>{in}, {}};
+  const auto state = stat.rfind(')') + 2;
+  return stat.empty() || std::string_view{"TZX"}.find(stat.at(state)) != std::string_view::npos;
+}
+
+// Processes that do nothing while this lives, however slow or fast the machine is.
+class Frozen {
+public:
+  explicit Frozen(std::vector<pid_t> pids) : pids_(std::move(pids)) {
+    for (const auto pid : pids_)
+      ::kill(pid, SIGSTOP);
+    REQUIRE(eventually([&] { return std::all_of(pids_.begin(), pids_.end(), still); }));
+  }
+  Frozen(Frozen&& other) noexcept : pids_(std::exchange(other.pids_, {})) {}
+  ~Frozen() {
+    for (const auto pid : pids_)
+      ::kill(pid, SIGCONT);
+  }
+
+private:
+  std::vector<pid_t> pids_;
+};
+
 class NodeProcess {
 public:
   // Ready when this returns; `options` but for the paths.
@@ -162,7 +189,7 @@ public:
     cli::Common common;
     common.data = folder_.path.string();
     api_.emplace(common);
-    REQUIRE(eventually([&] { return api_->answers(); }));
+    api_->get("/v1/status"); // A node that has said where its API is answers there.
   }
   NodeProcess(const NodeProcess&) = delete;
   ~NodeProcess() {
@@ -175,6 +202,12 @@ public:
   cli::Api& api() { return *api_; }
   const std::filesystem::path& folder() const { return folder_.path; }
   pid_t pid() const { return pid_; }
+  pid_t zygote() const {
+    const auto forked = children_of(pid_);
+    REQUIRE(forked.size() == 1);
+    return forked.front();
+  }
+  std::vector<pid_t> workers() const { return children_of(zygote()); }
 
   // The first actor whose name begins so dies; answered once its end is seen by all.
   void strike(const std::string& name, caf::exit_reason reason, End end = End::replaced) {
