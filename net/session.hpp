@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crypto/handshake.hpp"
+#include "net/budget.hpp"
 #include "net/time.hpp"
 
 #include <deque>
@@ -33,6 +34,8 @@ struct SessionLimits {
   // Control that our owner may hold before we want no more input. Each message of either lane
   // counts 1 KiB on top, for the mailbox it lies in: at most about 4,096 of them.
   std::size_t held_bytes_max = 4 << 20;
+  // Of all sessions of the node: past our share of it we want no input, and refuse to send.
+  std::shared_ptr<Budget> budget = nullptr;     // None: no bound but those above.
   std::uint64_t rekey_frames = 1 << 16;         // The wire's; smaller only in tests, at both ends.
   Duration renew_after = std::chrono::hours(1); // Then the session ends, for a new handshake.
 };
@@ -62,15 +65,17 @@ public:
   // Bytes that came from the other end. Any cut.
   std::vector<SessionNews> received(ByteView bytes, Time now);
 
-  // Queues a message. False: not open, too long, or the outbox is full: it was not queued.
+  // Queues a message. False: not open, too long, or the outbox is full, or all sessions' are: it
+  // was not queued.
   bool send(Bytes message, Lane lane, Time now);
 
   // The owner is done with `bytes` bytes of MessageIn of this lane. Of bulk, that much credit goes
   // back.
   void consumed(std::size_t bytes, Lane lane, Time now);
 
-  // False while the owner holds too much: read no more from the peer, whose silence is then ours.
-  // What was read already may still be given.
+  // False while the owner holds too much, of this session or of all: read no more from the peer,
+  // whose silence is then ours. What was read already may still be given. Others may let go, too:
+  // ask again after each wake().
   bool wants_input() const;
 
   // Bytes to write next, at most about `bytes_max` (whole frames); empty if nothing may go now.
@@ -88,6 +93,8 @@ public:
 
   std::optional<Duration> rtt() const; // Smoothed from pings; nothing before the first answer.
   std::size_t outbox_bytes() const;
+  // At the very end: what the owner still holds counts until this share goes.
+  Budget::Share unreturned();
   struct Counters {
     std::uint64_t bytes_in = 0, bytes_out = 0, messages_in = 0, messages_out = 0;
   };

@@ -76,6 +76,8 @@ void Pump::Free::operator()(std::uint8_t* bytes) const {
 
 Pump::~Pump() {
   line_->shut(); // An io_context that ends takes its pumps along.
+  if (session_)
+    line_->keep(session_->unreturned());
 }
 
 // An exception out of a pump is our own bug: it leaves through io_context::run().
