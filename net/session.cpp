@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <random>
 
 // Bytes on the wire, behind the handshake (crypto/handshake.cpp). Numbers are little-endian.
 //
@@ -87,6 +88,7 @@ struct Session::Machine {
   SessionLimits limits;
   State state = State::handshaking;
   std::optional<Handshake> handshake;
+  std::uint64_t seed;
   Time handshake_until;
   FrameReader reader;
   FrameWriter writer;
@@ -118,9 +120,9 @@ struct Session::Machine {
   std::deque<Time> ping_times; // Of the last pings up to number pings_sent.
   std::optional<Duration> rtt;
 
-  Machine(HandshakeConfig config, SessionLimits l, Time now)
-      : limits(l), handshake(std::move(config)), handshake_until(now + l.handshake_deadline),
-        share(l.budget) {
+  Machine(HandshakeConfig config, SessionLimits l, std::uint64_t s, Time now)
+      : limits(l), handshake(std::move(config)), seed(s),
+        handshake_until(now + l.handshake_deadline), share(l.budget) {
     handshake_out = handshake->start();
   }
 
@@ -140,6 +142,7 @@ struct Session::Machine {
     return std::max(limits.credit_bytes, 2 * (limits.message_bytes_max + message_overhead_bytes));
   }
 
+  Duration renewal() const;
   void count();
   void listen(Time now);
   void judge_silence(Time now, News& news);
@@ -169,6 +172,12 @@ struct Session::Machine {
 
   Time dead_at() const;
 };
+
+// From the last quarter of what is allowed.
+Duration Session::Machine::renewal() const {
+  const auto spread = std::uint64_t(limits.renew_within.count()) / 4 + 1;
+  return limits.renew_within - Duration(std::mt19937_64{seed}() % spread);
+}
 
 // After whatever changed what is held.
 void Session::Machine::count() {
@@ -241,7 +250,7 @@ void Session::Machine::open(PeerHello peer, Time now, News& news) {
   credit_due = true;
   ping_due = true; // At once: the owner wants to know how far it is.
   next_ping = now + limits.ping_every;
-  renew_at = now + limits.renew_after;
+  renew_at = now + renewal();
   news.push_back(SessionUp{std::move(peer)});
   read(leftover, now, news);
 }
@@ -387,8 +396,8 @@ Time Session::Machine::dead_at() const {
   return std::max(heard_at, suspected_at - limits.suspect_after) + limits.dead_after;
 }
 
-Session::Session(HandshakeConfig handshake, SessionLimits limits, Time now)
-    : machine_(std::make_unique<Machine>(std::move(handshake), limits, now)) {}
+Session::Session(HandshakeConfig handshake, SessionLimits limits, std::uint64_t seed, Time now)
+    : machine_(std::make_unique<Machine>(std::move(handshake), limits, seed, now)) {}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;

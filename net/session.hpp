@@ -17,7 +17,8 @@
 // Messages travel in frames: 2-byte length, then AEAD over {kind, body}. Each frame is at most
 // 65,535 bytes; a message is cut into frames of its lane, and control frames go between bulk
 // frames. Bulk needs credit, which the receiver gives as its owner consumes. Each side rekeys after
-// 2^16 frames, and after an hour whoever dialled has to dial again. An idle side pings each second.
+// 2^16 frames, and within an hour whoever dialled has to dial again. An idle side pings each
+// second.
 namespace tessera {
 
 enum class Lane : std::uint8_t { control = 0, bulk = 1 };
@@ -35,9 +36,11 @@ struct SessionLimits {
   // counts 1 KiB on top, for the mailbox it lies in: at most about 4,096 of them.
   std::size_t held_bytes_max = 4 << 20;
   // Of all sessions of the node: past our share of it we want no input, and refuse to send.
-  std::shared_ptr<Budget> budget = nullptr;     // None: no bound but those above.
-  std::uint64_t rekey_frames = 1 << 16;         // The wire's; smaller only in tests, at both ends.
-  Duration renew_after = std::chrono::hours(1); // Then the session ends, for a new handshake.
+  std::shared_ptr<Budget> budget = nullptr; // None: no bound but those above.
+  std::uint64_t rekey_frames = 1 << 16;     // The wire's; smaller only in tests, at both ends.
+  // By then the session ends, for a new handshake. Each draws its moment from the last quarter of
+  // this, so that what was opened at one moment is not dialled again at one moment.
+  Duration renew_within = std::chrono::hours(1);
 };
 
 // News of a session, in the order they happened.
@@ -57,7 +60,8 @@ using SessionNews = std::variant<SessionUp, MessageIn, Suspected, Heard, Session
 
 class Session {
 public:
-  Session(HandshakeConfig handshake, SessionLimits limits, Time now);
+  // `seed`: of its dice, which say only when it ends for a new handshake.
+  Session(HandshakeConfig handshake, SessionLimits limits, std::uint64_t seed, Time now);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();

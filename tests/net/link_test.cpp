@@ -604,7 +604,7 @@ TEST_CASE("close does not wait for a peer that takes nothing") {
 
 TEST_CASE("a link whose handshake is too old ends at both ends, and can be dialled again") {
   auto limits = SessionLimits{};
-  limits.renew_after = 50ms;
+  limits.renew_within = 50ms;
   Io near, far;
   Host host{far};
   const auto caller = call(near, host.port(), limits);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <random>
+#include <set>
 
 using namespace tessera;
 using namespace std::chrono_literals;
@@ -34,8 +35,9 @@ struct End {
   std::vector<SessionNews> news;
   Bytes wire; // Written here, and not yet arrived there.
 
-  End(NoiseRole role, std::uint8_t n, SessionLimits limits, bool is_private = true)
-      : session(handshake_of(role, n, is_private), limits, start) {}
+  End(NoiseRole role, std::uint8_t n, SessionLimits limits, bool is_private = true,
+      std::uint64_t seed = 1)
+      : session(handshake_of(role, n, is_private), limits, seed, start) {}
 
   void tell(std::vector<SessionNews> more) {
     for (auto& n : more)
@@ -729,29 +731,50 @@ TEST_CASE("an orderly close lets out what was queued, then says why") {
   CHECK(p.a.why() == ""); // The owner knows.
 }
 
-TEST_CASE("a session ends for a new handshake when its own is an hour old") {
-  CHECK(SessionLimits{}.renew_after == 1h);
+TEST_CASE("a session ends for a new handshake when its own is too old") {
   auto limits = small_limits();
-  limits.renew_after = 2s;
+  limits.renew_within = 2s;
   Pipe p{limits};
   p.settle();
   for (int i = 0; i != 4; ++i) // More than there is credit for.
     REQUIRE(p.a.session.send(Bytes(200'000), Lane::bulk, p.now));
-  p.now = start + 2s - 1ns;
-  p.wake_all();
-  CHECK(p.a.why() == "");
-  REQUIRE(p.a.session.send({1}, Lane::control, p.now));
-  p.now = start + 2s;
-  CHECK(p.a.session.next_wake() <= p.now);
-  p.a.tell(p.a.session.wake(p.now));
+  for (; p.a.why().empty() && p.now < start + 3s; p.now += 1ms) {
+    REQUIRE(p.a.session.send({1}, Lane::control, p.now)); // Each is in time.
+    p.a.tell(p.a.session.wake(p.now));
+  }
   CHECK(p.a.why() == "a new handshake is due");
   CHECK(p.a.session.closed());
   CHECK(p.a.session.next_wake() == std::nullopt);
   CHECK_FALSE(p.a.session.send({2}, Lane::control, p.now));
   p.settle();
-  CHECK(p.b.messages(Lane::control) == std::vector(1, Bytes{1})); // It was queued in time.
+  CHECK(p.b.messages(Lane::control).size() == std::size_t((p.now - start) / 1ms));
   CHECK(p.b.why() == "they closed: a new handshake is due");
   CHECK(count<SessionDown>(p.a.news) + count<SessionDown>(p.b.news) == 2);
+}
+
+TEST_CASE("sessions of one moment end at moments of their own, after 45 to 60 minutes") {
+  CHECK(SessionLimits{}.renew_within == 1h);
+  std::set<std::chrono::minutes> minutes;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    INFO("seed " << seed);
+    std::optional<Time> ends[2]; // Of two with one seed.
+    for (auto& at : ends) {
+      End end{NoiseRole::responder, 1, {}, true, seed};
+      RawPeer peer{end.session, NoiseRole::initiator, 1 << 16, start};
+      for (auto now = start; !end.session.closed() && now < start + 2h;) {
+        now = *end.session.next_wake();
+        end.receive(peer.frame(number_frame(10, 0)), now - 1ns); // It lives.
+        end.tell(end.session.wake(now));
+        at = now;
+      }
+      CHECK(end.why() == "a new handshake is due");
+    }
+    CHECK(ends[0] == ends[1]);
+    CHECK(*ends[0] >= start + 45min);
+    CHECK(*ends[0] <= start + 1h);
+    minutes.insert(std::chrono::floor<std::chrono::minutes>(*ends[0] - start));
+  }
+  CHECK(minutes.size() == 15); // Nor do they crowd within it.
 }
 
 TEST_CASE("keys change as often as agreed, and ends that disagree part") {
