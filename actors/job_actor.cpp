@@ -16,6 +16,8 @@ const JobId& id_of(Self self) {
 void tell_status(Self self) {
   auto& s = self->state;
   s.told_soon = false;
+  if (s.ended) // The store tells it, when the journal has it.
+    return;
   tell(s.wiring->api, JobNews{s.job->status(now(self)), s.job->rooted()});
 }
 void tell_status_soon(Self self) {

@@ -59,6 +59,7 @@ public:
   // The message that the piece completes; nothing: more pieces are to come.
   std::variant<std::monostate, Bytes, Closed> take(const Piece& piece,
                                                    std::size_t message_bytes_max);
+  std::size_t bytes() const { return begun_ ? total_ : 0; } // Set aside for what is half here.
 
 private:
   bool begun_ = false;

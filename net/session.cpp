@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <random>
 
 // Bytes on the wire, behind the handshake (crypto/handshake.cpp). Numbers are little-endian.
 //
@@ -87,6 +88,7 @@ struct Session::Machine {
   SessionLimits limits;
   State state = State::handshaking;
   std::optional<Handshake> handshake;
+  std::uint64_t seed;
   Time handshake_until;
   FrameReader reader;
   FrameWriter writer;
@@ -108,27 +110,42 @@ struct Session::Machine {
   std::uint64_t granted = 0, received = 0;
   std::uint64_t freed = 0; // Of what was received: the owner is done with it.
 
+  Budget::Share share; // All of the above that holds messages.
+
   // Signs of life.
+  bool deaf = false; // When we last looked.
   Time heard_at, suspected_at, next_ping, renew_at;
   bool suspected = false;
   std::uint64_t pings_sent = 0, pings_answered = 0;
   std::deque<Time> ping_times; // Of the last pings up to number pings_sent.
   std::optional<Duration> rtt;
 
-  Machine(HandshakeConfig config, SessionLimits l, Time now)
-      : limits(l), handshake(std::move(config)), handshake_until(now + l.handshake_deadline) {
+  Machine(HandshakeConfig config, SessionLimits l, std::uint64_t s, Time now)
+      : limits(l), handshake(std::move(config)), seed(s),
+        handshake_until(now + l.handshake_deadline), share(l.budget) {
     handshake_out = handshake->start();
   }
 
   bool live() const { return state == State::open || state == State::closing; }
+  std::size_t mailbox_bytes() const {
+    return (control_held.sizes.size() + bulk_held.sizes.size()) * mailbox_overhead_bytes;
+  }
+  std::size_t held_bytes() const { return control_held.bytes + bulk_held.bytes + mailbox_bytes(); }
+  std::size_t outbox_bytes() const { return control_out.cost() + bulk_out.cost(); }
+  // Not by what is half here, nor by the outbox: those may need more input to go.
   bool choked() const {
-    const auto messages = control_held.sizes.size() + bulk_held.sizes.size();
-    return live() && control_held.bytes + messages * mailbox_overhead_bytes > limits.held_bytes_max;
+    return live() && (control_held.bytes + mailbox_bytes() > limits.held_bytes_max ||
+                      !share.may_hold(held_bytes()));
   }
   // Twice the longest message: else a half of it could wait for credit that nobody can give.
   std::uint64_t window() const {
     return std::max(limits.credit_bytes, 2 * (limits.message_bytes_max + message_overhead_bytes));
   }
+
+  Duration renewal() const;
+  void count();
+  void listen(Time now);
+  void judge_silence(Time now, News& news);
 
   void end(std::string why, News& news);
   void violated(std::string why, News& news);
@@ -156,10 +173,39 @@ struct Session::Machine {
   Time dead_at() const;
 };
 
+// From the last quarter of what is allowed.
+Duration Session::Machine::renewal() const {
+  const auto spread = std::uint64_t(limits.renew_within.count()) / 4 + 1;
+  return limits.renew_within - Duration(std::mt19937_64{seed}() % spread);
+}
+
+// After whatever changed what is held.
+void Session::Machine::count() {
+  share.hold(held_bytes() + control_in.bytes() + bulk_in.bytes() + outbox_bytes());
+}
+
+// While we were deaf they may have spoken: their silence begins when we are not.
+void Session::Machine::listen(Time now) {
+  if (std::exchange(deaf, choked()) && !deaf)
+    heard_at = now;
+}
+
+void Session::Machine::judge_silence(Time now, News& news) {
+  if (suspected && dead_at() <= now) {
+    end("silent for " + in_seconds(limits.dead_after), news);
+  } else if (!suspected && heard_at + limits.suspect_after <= now) {
+    suspected = true;
+    suspected_at = now;
+    if (state == State::open)
+      news.push_back(Suspected{});
+  }
+}
+
 // The session is over. What stands in the output may still be written: the peer's reasons.
 void Session::Machine::end(std::string why, News& news) {
   state = State::closed;
   handshake.reset();
+  control_in = bulk_in = {};
   control_out.clear();
   bulk_out.clear();
   pong.reset();
@@ -177,6 +223,7 @@ void Session::Machine::violated(std::string why, News& news) {
 // not.
 void Session::Machine::outlived(News& news) {
   state = State::closed;
+  control_in = bulk_in = {};
   bulk_out.clear();
   close_out = "a new handshake is due";
   news.push_back(SessionDown{*close_out});
@@ -203,7 +250,7 @@ void Session::Machine::open(PeerHello peer, Time now, News& news) {
   credit_due = true;
   ping_due = true; // At once: the owner wants to know how far it is.
   next_ping = now + limits.ping_every;
-  renew_at = now + limits.renew_after;
+  renew_at = now + renewal();
   news.push_back(SessionUp{std::move(peer)});
   read(leftover, now, news);
 }
@@ -349,8 +396,8 @@ Time Session::Machine::dead_at() const {
   return std::max(heard_at, suspected_at - limits.suspect_after) + limits.dead_after;
 }
 
-Session::Session(HandshakeConfig handshake, SessionLimits limits, Time now)
-    : machine_(std::make_unique<Machine>(std::move(handshake), limits, now)) {}
+Session::Session(HandshakeConfig handshake, SessionLimits limits, std::uint64_t seed, Time now)
+    : machine_(std::make_unique<Machine>(std::move(handshake), limits, seed, now)) {}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
@@ -363,27 +410,30 @@ std::vector<SessionNews> Session::received(ByteView bytes, Time now) {
     m.shake(bytes, now, news);
   else if (m.live())
     m.read(bytes, now, news);
+  m.count();
+  m.listen(now);
   return news;
 }
 
 bool Session::send(Bytes message, Lane lane, Time) {
   auto& m = *machine_;
   if (m.state != Machine::State::open || message.size() > m.limits.message_bytes_max ||
-      outbox_bytes() + message.size() + message_overhead_bytes > m.limits.outbox_bytes_max)
+      m.limits.outbox_bytes_max < m.outbox_bytes() + message.size() + message_overhead_bytes ||
+      !m.share.may_hold(m.outbox_bytes() + message.size() + message_overhead_bytes))
     return false;
   (lane == Lane::bulk ? m.bulk_out : m.control_out).push(std::move(message));
+  m.count();
   return true;
 }
 
 void Session::consumed(std::size_t bytes, Lane lane, Time now) {
   auto& m = *machine_;
-  const bool was_choked = m.choked();
   if (lane == Lane::bulk)
     m.freed += m.bulk_held.consume(bytes);
   else
     m.control_held.consume(bytes);
-  if (was_choked && !m.choked())
-    m.heard_at = now; // Their silence begins here.
+  m.count();
+  m.listen(now);
   if (m.state == Machine::State::open)
     m.give_back();
 }
@@ -401,6 +451,7 @@ Bytes Session::take_output(std::size_t bytes_max, Time now) {
     if (!m.write_frame(out, now))
       break;
   m.counters.bytes_out += out.size();
+  m.count();
   return out;
 }
 
@@ -439,25 +490,18 @@ std::optional<Time> Session::next_wake() const {
 std::vector<SessionNews> Session::wake(Time now) {
   auto& m = *machine_;
   Machine::News news;
+  m.listen(now);
   if (m.state == Machine::State::handshaking && m.handshake_until <= now)
     m.end("the handshake took longer than " + in_seconds(m.limits.handshake_deadline), news);
   if (m.live() && m.renew_at <= now)
     m.outlived(news);
-  if (!m.live())
-    return news;
-  const bool listening = !m.choked();
-  if (listening && m.suspected && m.dead_at() <= now) {
-    m.end("silent for " + in_seconds(m.limits.dead_after), news);
-  } else if (listening && !m.suspected && m.heard_at + m.limits.suspect_after <= now) {
-    m.suspected = true;
-    m.suspected_at = now;
-    if (m.state == Machine::State::open)
-      news.push_back(Suspected{});
-  }
+  if (m.live() && !m.deaf)
+    m.judge_silence(now, news);
   if (m.live() && m.next_ping <= now) {
     m.ping_due = m.state == Machine::State::open;
     m.next_ping = now + m.limits.ping_every;
   }
+  m.count();
   return news;
 }
 
@@ -466,7 +510,13 @@ std::optional<Duration> Session::rtt() const {
 }
 
 std::size_t Session::outbox_bytes() const {
-  return machine_->control_out.cost() + machine_->bulk_out.cost();
+  return machine_->outbox_bytes();
+}
+
+Budget::Share Session::unreturned() {
+  auto& m = *machine_;
+  m.share.hold(m.held_bytes());
+  return std::exchange(m.share, {});
 }
 
 Session::Counters Session::counters() const {

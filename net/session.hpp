@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crypto/handshake.hpp"
+#include "net/budget.hpp"
 #include "net/time.hpp"
 
 #include <deque>
@@ -16,7 +17,8 @@
 // Messages travel in frames: 2-byte length, then AEAD over {kind, body}. Each frame is at most
 // 65,535 bytes; a message is cut into frames of its lane, and control frames go between bulk
 // frames. Bulk needs credit, which the receiver gives as its owner consumes. Each side rekeys after
-// 2^16 frames, and after an hour whoever dialled has to dial again. An idle side pings each second.
+// 2^16 frames, and within an hour whoever dialled has to dial again. An idle side pings each
+// second.
 namespace tessera {
 
 enum class Lane : std::uint8_t { control = 0, bulk = 1 };
@@ -33,8 +35,12 @@ struct SessionLimits {
   // Control that our owner may hold before we want no more input. Each message of either lane
   // counts 1 KiB on top, for the mailbox it lies in: at most about 4,096 of them.
   std::size_t held_bytes_max = 4 << 20;
-  std::uint64_t rekey_frames = 1 << 16;         // The wire's; smaller only in tests, at both ends.
-  Duration renew_after = std::chrono::hours(1); // Then the session ends, for a new handshake.
+  // Of all sessions of the node: past our share of it we want no input, and refuse to send.
+  std::shared_ptr<Budget> budget = nullptr; // None: no bound but those above.
+  std::uint64_t rekey_frames = 1 << 16;     // The wire's; smaller only in tests, at both ends.
+  // By then the session ends, for a new handshake. Each draws its moment from the last quarter of
+  // this, so that what was opened at one moment is not dialled again at one moment.
+  Duration renew_within = std::chrono::hours(1);
 };
 
 // News of a session, in the order they happened.
@@ -54,7 +60,8 @@ using SessionNews = std::variant<SessionUp, MessageIn, Suspected, Heard, Session
 
 class Session {
 public:
-  Session(HandshakeConfig handshake, SessionLimits limits, Time now);
+  // `seed`: of its dice, which say only when it ends for a new handshake.
+  Session(HandshakeConfig handshake, SessionLimits limits, std::uint64_t seed, Time now);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
@@ -62,15 +69,17 @@ public:
   // Bytes that came from the other end. Any cut.
   std::vector<SessionNews> received(ByteView bytes, Time now);
 
-  // Queues a message. False: not open, too long, or the outbox is full: it was not queued.
+  // Queues a message. False: not open, too long, or the outbox is full, or all sessions' are: it
+  // was not queued.
   bool send(Bytes message, Lane lane, Time now);
 
   // The owner is done with `bytes` bytes of MessageIn of this lane. Of bulk, that much credit goes
   // back.
   void consumed(std::size_t bytes, Lane lane, Time now);
 
-  // False while the owner holds too much: read no more from the peer, whose silence is then ours.
-  // What was read already may still be given.
+  // False while the owner holds too much, of this session or of all: read no more from the peer,
+  // whose silence is then ours. What was read already may still be given. Others may let go, too:
+  // ask again after each wake().
   bool wants_input() const;
 
   // Bytes to write next, at most about `bytes_max` (whole frames); empty if nothing may go now.
@@ -88,6 +97,8 @@ public:
 
   std::optional<Duration> rtt() const; // Smoothed from pings; nothing before the first answer.
   std::size_t outbox_bytes() const;
+  // At the very end: what the owner still holds counts until this share goes.
+  Budget::Share unreturned();
   struct Counters {
     std::uint64_t bytes_in = 0, bytes_out = 0, messages_in = 0, messages_out = 0;
   };

@@ -142,7 +142,7 @@ void ticked(Self self) {
   const auto over = std::stable_partition(s.waiters.begin(), s.waiters.end(),
                                           [&](const auto& w) { return w.until > now(self); });
   for (auto w = over; w != s.waiters.end(); ++w)
-    answer_job(self, w->caller, w->last);
+    answer_job(self, w->caller, s.book->as_of(w->last, now(self)));
   s.waiters.erase(over, s.waiters.end());
   std::map<JobId, NodeId> elsewhere;
   for (const auto& w : s.waiters)
@@ -231,7 +231,7 @@ void accept(Self self, const JobSpec& spec, const Caller& caller) {
     JobStatus status;
     status.spec = sealed;
     status.root = self->state.setup.own.subject;
-    self->state.book->learned(status);
+    self->state.book->learned(status, now(self));
     tell(self->state.wiring->node, OpenRoot{sealed, {}});
     answer_job(self, caller, status, 201);
   });
@@ -452,7 +452,7 @@ void list_jobs(Self self, bool mesh_wide, const Caller& caller) {
   if (mesh_wide)
     ask(self, "", {}, tell_all);
   else
-    tell_all(self->state.book->rooted());
+    tell_all(self->state.book->rooted(now(self)));
 }
 
 void invite(Self self, const Caller& caller) {
@@ -533,7 +533,7 @@ void job_news(Self self, const JobNews& news) {
     s.working.insert(news.status.spec->id);
   if (!news.rooted)
     return;
-  s.book->learned(news.status);
+  s.book->learned(news.status, now(self));
   answer_waiters(self, news.status);
 }
 
@@ -542,7 +542,7 @@ void resumed(Self self, const Roots& roots) {
   auto& s = self->state;
   for (const auto& root : roots.roots)
     if (ended(root.status.state) || !s.book->rooted(root.status.spec->id))
-      s.book->learned(root.status);
+      s.book->learned(root.status, now(self));
   s.resumed = true;
   for (auto& call : std::exchange(s.early, {}))
     called(self, *call.request, {call.respond, call.request->path});

@@ -54,13 +54,17 @@ bool ended(JobState state) {
 JobBook::JobBook(JobBookConfig config, std::uint64_t seed)
     : config_(std::move(config)), seed_(seed) {}
 
-void JobBook::learned(const JobStatus& status) {
+void JobBook::learned(const JobStatus& status, Time now) {
   const auto& id = status.spec->id;
   const auto known = rooted_.find(id);
   const bool ended_before = known != rooted_.end() && ended(known->second.state);
   if (ended_before && better(known->second, status))
     return;
   rooted_[id] = status;
+  if (ended(status.state))
+    begun_.erase(id);
+  else
+    begun_.emplace(id, now - std::chrono::milliseconds(status.elapsed_ms));
   if (!ended(status.state) || ended_before)
     return;
   ended_.push_back(id);
@@ -75,11 +79,19 @@ const JobStatus* JobBook::rooted(const JobId& id) const {
   return known == rooted_.end() ? nullptr : &known->second;
 }
 
-std::vector<JobStatus> JobBook::rooted() const {
-  return values(rooted_);
+std::vector<JobStatus> JobBook::rooted(Time now) const {
+  return values(matches("", now));
 }
 
-std::map<JobId, JobStatus> JobBook::matches(const std::string& prefix) const {
+JobStatus JobBook::as_of(JobStatus status, Time now) const {
+  const auto begun = begun_.find(status.spec->id);
+  if (begun != begun_.end() && !ended(status.state))
+    status.elapsed_ms = std::uint64_t(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - begun->second).count());
+  return status;
+}
+
+std::map<JobId, JobStatus> JobBook::matches(const std::string& prefix, Time now) const {
   std::map<JobId, JobStatus> found;
   const auto bytes = from_hex(prefix.size() % 2 ? prefix + "0" : prefix);
   JobId first;
@@ -89,7 +101,7 @@ std::map<JobId, JobStatus> JobBook::matches(const std::string& prefix) const {
   for (auto it = rooted_.lower_bound(first); it != rooted_.end(); ++it) {
     if (!to_hex(it->first).starts_with(prefix))
       break;
-    found.insert(*it);
+    found.emplace(it->first, as_of(it->second, now));
   }
   return found;
 }
@@ -99,14 +111,14 @@ JobBookEffects JobBook::ask(std::uint64_t ticket, const std::string& prefix,
   JobBookEffects out;
   Question question{{}, ticket, prefix, {}, {}, 0, {}};
   question.until = now + config_.patience_base + config_.hops * config_.patience_hop;
-  const bool answered = whole(prefix) && !matches(prefix).empty();
+  const bool answered = whole(prefix) && !matches(prefix, now).empty();
   if (!answered && !root)
     question.waiting = peers_;
   else if (!answered && *root != config_.self)
     question.waiting = {*root};
   const auto name = fresh_name();
   remember(name);
-  spread(name, std::move(question), root ? 0 : config_.hops, out);
+  spread(name, std::move(question), root ? 0 : config_.hops, now, out);
   return out;
 }
 
@@ -114,7 +126,7 @@ void JobBook::peer_up(NodeId peer) {
   peers_.insert(peer);
 }
 
-JobBookEffects JobBook::peer_down(NodeId peer, Time) {
+JobBookEffects JobBook::peer_down(NodeId peer, Time now) {
   JobBookEffects out;
   peers_.erase(peer);
   std::vector<Name> touched;
@@ -126,7 +138,7 @@ JobBookEffects JobBook::peer_down(NodeId peer, Time) {
       touched.push_back(here->first);
   }
   for (const auto& name : touched)
-    settle(name, out);
+    settle(name, now, out);
   return out;
 }
 
@@ -145,17 +157,17 @@ JobBookEffects JobBook::receive(NodeId from, const JobQuery& query, Time now) {
   const auto hops = std::uint8_t(query.hops > 0 ? std::min(query.hops, config_.hops) - 1 : 0);
   Question question{from, 0, query.prefix, {}, {}, 0, {}};
   question.until = now + config_.patience_base + hops * config_.patience_hop;
-  const bool answered = whole(query.prefix) && !matches(query.prefix).empty();
+  const bool answered = whole(query.prefix) && !matches(query.prefix, now).empty();
   if (query.hops > 0 && !answered && of_others_ < config_.questions_max) {
     question.waiting = peers_;
     question.waiting.erase(from);
     question.waiting.erase(query.asker);
   }
-  spread(name, std::move(question), hops, out);
+  spread(name, std::move(question), hops, now, out);
   return out;
 }
 
-JobBookEffects JobBook::receive(NodeId from, const JobAnswer& answer, Time) {
+JobBookEffects JobBook::receive(NodeId from, const JobAnswer& answer, Time now) {
   JobBookEffects out;
   const Name name{answer.asker, answer.query};
   const auto known = questions_.find(name);
@@ -171,26 +183,27 @@ JobBookEffects JobBook::receive(NodeId from, const JobAnswer& answer, Time) {
     question.found_bytes += bytes;
     found_bytes_ += bytes;
   }
-  settle(name, out);
+  settle(name, now, out);
   return out;
 }
 
-void JobBook::spread(const Name& name, Question question, std::uint8_t hops, JobBookEffects& out) {
+void JobBook::spread(const Name& name, Question question, std::uint8_t hops, Time now,
+                     JobBookEffects& out) {
   for (const auto& peer : question.waiting)
     out.emplace_back(SendTo{peer, JobQuery{name.second, name.first, question.prefix, hops}});
   of_others_ += question.parent.has_value();
   questions_.emplace(name, std::move(question));
-  settle(name, out);
+  settle(name, now, out);
 }
 
 // Answers once there is nothing left to wait for.
-void JobBook::settle(const Name& name, JobBookEffects& out) {
+void JobBook::settle(const Name& name, Time now, JobBookEffects& out) {
   const auto known = questions_.find(name);
   const bool enough = whole(known->second.prefix) && !known->second.found.empty();
   if (!known->second.waiting.empty() && !enough)
     return;
   auto question = close(known);
-  for (auto& [id, status] : matches(question.prefix))
+  for (auto& [id, status] : matches(question.prefix, now))
     question.found.insert_or_assign(id, std::move(status)); // Nobody knows it better.
   auto jobs = values(std::move(question.found));
   if (question.parent && jobs.size() > statuses_max)
@@ -254,7 +267,7 @@ JobBookEffects JobBook::wake(Time now) {
       late.push_back(name);
   for (const auto& name : late) {
     questions_.at(name).waiting.clear();
-    settle(name, out);
+    settle(name, now, out);
   }
   return out;
 }

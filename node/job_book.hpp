@@ -52,9 +52,11 @@ public:
   JobBook(JobBookConfig config, std::uint64_t seed);
 
   // --- What is rooted here.
-  void learned(const JobStatus& status);
+  void learned(const JobStatus& status, Time now);
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
-  std::vector<JobStatus> rooted() const;          // The newest first.
+  std::vector<JobStatus> rooted(Time now) const;  // The newest first.
+  // A word on a job: one that has not ended here goes on ageing while nothing new is told of it.
+  JobStatus as_of(JobStatus status, Time now) const;
   std::size_t unended() const { return rooted_.size() - ended_.size(); }
 
   // --- Questions.
@@ -93,15 +95,17 @@ private:
   Name fresh_name();
   void remember(const Name& name);
   bool in_time(const NodeId& peer, Time now);
-  std::map<JobId, JobStatus> matches(const std::string& prefix) const;
-  void spread(const Name& name, Question question, std::uint8_t hops, JobBookEffects& out);
-  void settle(const Name& name, JobBookEffects& out);
+  std::map<JobId, JobStatus> matches(const std::string& prefix, Time now) const;
+  void spread(const Name& name, Question question, std::uint8_t hops, Time now,
+              JobBookEffects& out);
+  void settle(const Name& name, Time now, JobBookEffects& out);
   Question close(Questions::iterator it);
 
   JobBookConfig config_;
   std::uint64_t seed_, asked_ = 0;
   std::map<JobId, JobStatus> rooted_;
-  std::vector<JobId> ended_; // The oldest first.
+  std::map<JobId, Time> begun_; // Of those that have not ended: when they were accepted.
+  std::vector<JobId> ended_;    // The oldest first.
   std::set<NodeId> peers_;
   Questions questions_;
   std::size_t of_others_ = 0, found_bytes_ = 0; // Of these.

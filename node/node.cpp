@@ -235,7 +235,7 @@ struct Node::Parts {
       return tessera::listen(
           io_->context, at.host, port,
           [this](NoiseRole role, std::optional<NodeId> expect) { return handshake(role, expect); },
-          {}, [this](LinkPtr link) { return accepted(std::move(link)); });
+          limits(), [this](LinkPtr link) { return accepted(std::move(link)); });
     };
     auto listener = try_port(at.port);
     for (std::uint16_t i = 1; !listener && !options_.listen_given && i < ports_tried; ++i)
@@ -276,7 +276,13 @@ struct Node::Parts {
 
   LinkPtr dial(const Address& address, std::optional<NodeId> expect, const caf::actor& session) {
     return tessera::dial(io_->context, address.host, address.port,
-                         handshake(NoiseRole::initiator, expect), {}, news_to(session));
+                         handshake(NoiseRole::initiator, expect), limits(), news_to(session));
+  }
+
+  SessionLimits limits() const {
+    SessionLimits all;
+    all.budget = budget_;
+    return all;
   }
 
   NodeSetup setup() {
@@ -419,6 +425,7 @@ struct Node::Parts {
   std::shared_ptr<Switchboard> board_ = std::make_shared<Switchboard>();
   std::shared_ptr<const Codec> codec_;
   ActorSystemConfig config_;
+  const std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
   std::optional<Io> io_;
   std::optional<caf::actor_system> system_;
   std::unique_ptr<Listener> listener_;

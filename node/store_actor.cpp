@@ -189,7 +189,8 @@ void journal(Self self, const JournalFor& what, const caf::actor& who) {
     self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, what, who);
 }
 
-// Done with, as the journal keeps it: its blocks go, its result stays. A full disk is waited out.
+// Done with, as the journal keeps it: its blocks go, its result stays. A full disk is waited out,
+// and nobody hears of the end before it is written.
 void ended(Self self, const JournalEnd& end) {
   auto& s = self->state;
   const auto& status = end.status;
@@ -217,6 +218,7 @@ void ended(Self self, const JournalEnd& end) {
   if (const auto needed = s.needed.extract(job.id); !needed.empty())
     for (const auto& blob : needed.mapped())
       s.blobs->unpin(blob);
+  tell(s.wiring->api, JobNews{status, true});
 }
 
 // Done blocks count only while their bytes are here.

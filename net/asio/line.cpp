@@ -11,9 +11,11 @@ bool Line::send(Bytes message, Lane lane) {
   const std::lock_guard lock{mutex_};
   const auto cost = message.size() + message_overhead_bytes;
   if (state_ != State::open || message.size() > limits_.message_bytes_max ||
-      outbox_bytes_ + cost > limits_.outbox_bytes_max)
+      outbox_bytes_ + cost > limits_.outbox_bytes_max || !queued_.may_hold(outbox_bytes_ + cost))
     return false;
   outbox_bytes_ += cost;
+  requests_.bytes += cost;
+  queued_.hold(requests_.bytes);
   requests_.messages.emplace_back(std::move(message), lane);
   wake_pump();
   return true;
@@ -47,6 +49,7 @@ void Line::wake_pump() {
 Line::Requests Line::take() {
   const std::lock_guard lock{mutex_};
   woken_ = false;
+  queued_.hold(0);
   return std::exchange(requests_, {});
 }
 
@@ -67,9 +70,7 @@ void Line::opened() {
 
 void Line::show(const Session& state) {
   const std::lock_guard lock{mutex_};
-  outbox_bytes_ = state.outbox_bytes();
-  for (const auto& [message, lane] : requests_.messages)
-    outbox_bytes_ += message.size() + message_overhead_bytes;
+  outbox_bytes_ = state.outbox_bytes() + requests_.bytes;
   rtt_ = state.rtt();
   counters_ = state.counters();
 }
@@ -78,6 +79,12 @@ void Line::shut() {
   const std::lock_guard lock{mutex_};
   state_ = State::shut;
   requests_ = {};
+  queued_.hold(0);
+}
+
+void Line::keep(Budget::Share unreturned) {
+  const std::lock_guard lock{mutex_};
+  unreturned_ = std::move(unreturned);
 }
 
 std::optional<Duration> Line::rtt() const {

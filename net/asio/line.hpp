@@ -26,6 +26,7 @@ public:
   // For the pump.
   struct Requests {
     std::vector<std::pair<Bytes, Lane>> messages;
+    std::size_t bytes = 0; // What the messages will cost of the outbox.
     std::size_t control_consumed = 0, bulk_consumed = 0;
     std::optional<std::string> close;
   };
@@ -35,6 +36,8 @@ public:
   void opened();                   // From here on messages are taken.
   void show(const Session& state); // What owners may read of it.
   void shut();                     // Nothing is taken any more.
+  // Of a session that is gone, till the last message of it is let go: each holds its link.
+  void keep(Budget::Share unreturned);
 
 private:
   void wake_pump();
@@ -47,6 +50,7 @@ private:
   State state_ = State::connecting;
   std::weak_ptr<Pump> pump_;
   Requests requests_;
+  Budget::Share queued_{limits_.budget}, unreturned_;
   bool woken_ = false;           // A post is under way.
   std::size_t outbox_bytes_ = 0; // The session's, and what is on its way there.
   std::string remote_;

@@ -21,8 +21,8 @@ struct LinkEvents {
 class Link {
 public:
   virtual ~Link() = default;
-  // False when the outbox is known to be full or the link closed; what was taken may still be lost
-  // with the session.
+  // False when the outbox, or all sessions' budget, is known to be full or the link closed; what
+  // was taken may still be lost with the session, or when the budget filled up meanwhile.
   virtual bool send(Bytes message, Lane lane) = 0;
   // As Session's: of each MessageIn, once it is done with. Too much that is not, and the link reads
   // no more.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <new>
+#include <random>
 
 namespace tessera {
 
@@ -76,6 +77,8 @@ void Pump::Free::operator()(std::uint8_t* bytes) const {
 
 Pump::~Pump() {
   line_->shut(); // An io_context that ends takes its pumps along.
+  if (session_)
+    line_->keep(session_->unreturned());
 }
 
 // An exception out of a pump is our own bug: it leaves through io_context::run().
@@ -130,7 +133,7 @@ void Pump::begin(HandshakeConfig handshake) {
   socket_.set_option(NotSentLowWater(write_bytes_max), ignored);
   deadline_.reset();
   inbox_.reset(static_cast<std::uint8_t*>(::operator new(read_bytes_max, inbox_alignment)));
-  session_.emplace(std::move(handshake), limits_, now());
+  session_.emplace(std::move(handshake), limits_, std::random_device{}(), now());
   spawn(read_all(shared_from_this()));
   spawn(write_all(shared_from_this()));
   stepped();

@@ -123,11 +123,23 @@ std::vector<std::string> flags_of(const CLI::App& verb) {
   return flags;
 }
 
+// A flag before the verb, where only these are.
+void check_first_flag(const std::string& typed) {
+  const std::vector<std::string> known{"--help", "--version"};
+  if (typed == "-h" || std::find(known.begin(), known.end(), typed) != known.end())
+    return;
+  const auto near = nearest(typed, known);
+  throw usage("\"" + typed + "\" stands where a verb should", "flags follow the verb",
+              near.empty() ? "run: tessera --help" : "did you mean: tessera " + near);
+}
+
 // A mistyped verb; CLI11 would only say that the arguments were not expected.
 void check_verb(int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-')
+  if (argc < 2)
     return;
   const std::string typed = argv[1];
+  if (typed.starts_with('-'))
+    return check_first_flag(typed);
   if (std::find(verbs.begin(), verbs.end(), typed) != verbs.end())
     return;
   const auto near = nearest(typed, verbs);
@@ -141,12 +153,37 @@ std::string suggestion(const CLI::App& verb, int argc, const char* const* argv) 
   for (int i = 2; i < argc; ++i) {
     const std::string typed{
         std::string_view{argv[i]}.substr(0, std::string_view{argv[i]}.find('='))};
-    if (!typed.starts_with("--") || std::find(known.begin(), known.end(), typed) != known.end())
+    if (!typed.starts_with('-') || typed.size() < 3 ||
+        std::find(known.begin(), known.end(), typed) != known.end())
       continue;
     if (const auto near = nearest(typed, known); !near.empty())
       return "did you mean " + near + "?";
   }
-  return "run: tessera " + verb.get_name() + (verb.get_name().empty() ? "--help" : " --help");
+  return "run: tessera " + verb.get_name() + " --help";
+}
+
+// CLI11 lists what it did not expect from the right. The first of it is what was typed wrongly.
+Failed unexpected(const CLI::App& app, const CLI::App& verb, int argc, const char* const* argv) {
+  const auto extra = app.remaining(true);
+  const auto first =
+      std::find_if(argv, argv + argc, [&](const std::string& word) { // As it was typed.
+        return std::find(extra.begin(), extra.end(), word) != extra.end();
+      });
+  const std::string typed = first == argv + argc ? "" : *first;
+  const bool param = verb.get_name() == "submit" && !typed.starts_with('-') &&
+                     typed.find('=') != std::string::npos;
+  return usage("tessera " + verb.get_name() + " does not take \"" + typed + "\"",
+               typed.starts_with('-') ? "it has no such flag" : "it has arguments enough",
+               param ? "each parameter has a -p of its own: -p " + typed
+                     : suggestion(verb, argc, argv));
+}
+
+// Of verbs that are about one thing: where its name is found.
+Failed incomplete(const CLI::App& verb, const std::string& what) {
+  const auto help = "run: tessera " + verb.get_name() + " --help";
+  const bool submit = verb.get_name() == "submit";
+  return usage("tessera " + verb.get_name() + " needs a " + what,
+               std::string{submit ? "tessera kernels" : "tessera jobs"} + " lists them", help);
 }
 
 std::string one_line(std::string text) {
@@ -247,6 +284,10 @@ Command parse(int argc, const char* const* argv) {
   } catch (const CLI::Success&) {
     t.command.help = app.help();
     return std::move(t.command);
+  } catch (const CLI::ExtrasError&) {
+    throw unexpected(app, chosen(app), argc, argv);
+  } catch (const CLI::RequiredError&) {
+    throw incomplete(chosen(app), chosen(app).get_name() == "submit" ? "kernel" : "job");
   } catch (const CLI::ParseError& e) {
     throw usage(one_line(e.what()), "the command line could not be read",
                 suggestion(chosen(app), argc, argv));

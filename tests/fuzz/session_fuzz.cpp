@@ -21,7 +21,7 @@ using fuzz::must;
 struct World {
   SessionLimits limits = small();
   Time now{};
-  Session session{handshake_of(NoiseRole::responder, 1), limits, now};
+  Session session{handshake_of(NoiseRole::responder, 1), limits, 1, now};
   RawPeer peer{session, NoiseRole::initiator, limits.rekey_frames, now};
   std::array<std::size_t, 2> held{}, held_messages{}; // By lane.
   bool down = false;
@@ -34,7 +34,7 @@ struct World {
     l.credit_bytes = 40'128;
     l.held_bytes_max = 30'000;
     l.rekey_frames = 5;
-    l.renew_after = std::chrono::seconds(60);
+    l.renew_within = std::chrono::seconds(60);
     return l;
   }
 

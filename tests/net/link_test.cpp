@@ -404,6 +404,44 @@ TEST_CASE("a link whose owner holds too much reads no more, and goes on when it 
     CHECK(get<std::uint32_t>(all[i], 0) == i);
 }
 
+TEST_CASE("what is held of a link that is gone counts until its link is let go") {
+  auto limits = SessionLimits{};
+  limits.budget = std::make_shared<Budget>();
+  auto near = std::make_unique<Io>();
+  Io far;
+  Host host{far};
+  auto caller = call(*near, host.port(), limits);
+  const auto callee = host.wait(0);
+  REQUIRE(callee.log->wait_up());
+  for (std::uint32_t i = 0; i != 5; ++i)
+    REQUIRE(callee.link->send(numbered(i, 10'000), i % 2 ? Lane::bulk : Lane::control));
+  REQUIRE(caller.log->wait([](const auto& news) { return news.size() == 1 + 5; }));
+  callee.link->close("bye");
+  REQUIRE(caller.log->wait_down() == "they closed: bye");
+  near.reset(); // Its pump ends here at the latest.
+  CHECK(limits.budget->used() == 5 * (10'000 + 1024));
+  caller.link->consumed(10'000, Lane::control); // Too late to be told from the others.
+  CHECK(limits.budget->used() == 5 * (10'000 + 1024));
+  caller.link.reset();
+  CHECK(limits.budget->used() == 0);
+}
+
+TEST_CASE("a link refuses at once what the budget of all sessions has no room for") {
+  auto limits = SessionLimits{};
+  limits.budget = std::make_shared<Budget>(1 << 20, 1000);
+  Budget::Share others{limits.budget};
+  Io near, far;
+  Host host{far};
+  const auto caller = call(near, host.port(), limits);
+  REQUIRE(caller.log->wait_up());
+  others.hold(1 << 20);
+  CHECK_FALSE(caller.link->send(Bytes(1000), Lane::control));
+  CHECK(caller.link->send(Bytes(500), Lane::control)); // The least share.
+  CHECK(host.wait(0).log->wait([](const auto& news) { return news.size() == 2; }));
+  others.hold(0);
+  CHECK(caller.link->send(Bytes(1000), Lane::control));
+}
+
 TEST_CASE("a dial that finds nobody says so, once") {
   Io io;
   std::uint16_t port = 0;
@@ -577,7 +615,7 @@ TEST_CASE("close does not wait for a peer that takes nothing") {
 
 TEST_CASE("a link whose handshake is too old ends at both ends, and can be dialled again") {
   auto limits = SessionLimits{};
-  limits.renew_after = 50ms;
+  limits.renew_within = 50ms;
   Io near, far;
   Host host{far};
   const auto caller = call(near, host.port(), limits);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <random>
+#include <set>
 
 using namespace tessera;
 using namespace std::chrono_literals;
@@ -34,8 +35,9 @@ struct End {
   std::vector<SessionNews> news;
   Bytes wire; // Written here, and not yet arrived there.
 
-  End(NoiseRole role, std::uint8_t n, SessionLimits limits, bool is_private = true)
-      : session(handshake_of(role, n, is_private), limits, start) {}
+  End(NoiseRole role, std::uint8_t n, SessionLimits limits, bool is_private = true,
+      std::uint64_t seed = 1)
+      : session(handshake_of(role, n, is_private), limits, seed, start) {}
 
   void tell(std::vector<SessionNews> more) {
     for (auto& n : more)
@@ -270,6 +272,164 @@ TEST_CASE("an owner that holds too much wants no input, until it lets go") {
   CHECK(p.a.session.wants_input());
   p.b.session.consumed(size, lane, p.now);
   CHECK(p.b.session.wants_input());
+}
+
+TEST_CASE("who fills the budget of all sessions is read no more, who holds little is") {
+  auto limits = small_limits();
+  limits.budget = std::make_shared<Budget>(600'000, 3'000);
+  Pipe greedy{{}, limits}, modest{{}, limits};
+  greedy.settle();
+  modest.settle();
+  std::size_t sent = 0;
+  for (; greedy.b.session.wants_input() && sent != 100; ++sent) {
+    REQUIRE(greedy.a.session.send(Bytes(20'000), Lane(sent % 2), greedy.now));
+    greedy.settle();
+  }
+  CHECK(sent == 1 + 300'000 / (20'000 + 1024)); // A half of all, as only one wants it.
+  const auto other = std::make_unique<Budget::Share>(limits.budget); // All the rest goes, too.
+  other->hold(600'000);
+  CHECK_FALSE(greedy.b.session.wants_input());
+  CHECK_FALSE(greedy.b.session.send(Bytes(5'000), Lane::control, greedy.now)); // To it, neither.
+  for (std::size_t i = 1; i != 10; ++i) {
+    REQUIRE(modest.b.session.wants_input());
+    REQUIRE(modest.a.session.send(Bytes(1'000), Lane::control, modest.now));
+    REQUIRE(modest.b.session.send(Bytes(1'000), Lane::control, modest.now));
+    modest.settle();
+    CHECK(modest.b.messages(Lane::control).size() == i);
+    modest.b.session.consumed(1'000, Lane::control, modest.now);
+  }
+  other->hold(0);
+  greedy.b.session.consumed(20'000, Lane::control, greedy.now);
+  CHECK(greedy.b.session.wants_input());
+}
+
+TEST_CASE("ends that share a budget hold no more than it says, and all arrives in the end") {
+  constexpr std::size_t all_max = 500'000, share_min = 2'000, read_max = 4'000, pipes_max = 5;
+  std::size_t paused = 0, refused = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 rng{seed};
+    auto limits = small_limits();
+    limits.message_bytes_max = 50'000;
+    limits.budget = std::make_shared<Budget>(all_max, share_min);
+    std::vector<Pipe> pipes;
+    for (std::size_t i = 0; i != pipes_max; ++i)
+      pipes.emplace_back(small_limits(), limits).settle();
+    std::vector<std::array<std::size_t, 3>> counts(pipes_max); // To us, and from us; let go.
+    const auto let_go = [&](std::size_t i) {
+      auto& b = pipes[i].b;
+      for (std::size_t n = 0, seen = 0; n != b.news.size(); ++n)
+        if (const auto* in = std::get_if<MessageIn>(&b.news[n]))
+          if (seen++ == counts[i][2])
+            return ++counts[i][2], b.session.consumed(in->message.size(), in->lane, pipes[i].now);
+    };
+    const auto step = [&](std::size_t i, bool owner_works) {
+      auto& p = pipes[i];
+      p.write(p.a, read_max);
+      if (p.b.session.wants_input())
+        p.carry(p.a, p.b, read_max);
+      else
+        ++paused;
+      p.write(p.b, read_max);
+      p.carry(p.b, p.a, read_max);
+      if (owner_works)
+        let_go(i);
+      REQUIRE(limits.budget->used() <=
+              all_max + pipes_max * (2 * (share_min + limits.message_bytes_max) + 2 * read_max));
+    };
+    for (int round = 0; round != 3000; ++round) {
+      const auto i = rng() % pipes_max;
+      const auto lane = Lane(rng() % 2);
+      const auto size = random_size(rng, limits.message_bytes_max);
+      if (rng() % 2)
+        counts[i][0] += pipes[i].a.session.send(Bytes(size), lane, pipes[i].now);
+      else if (pipes[i].b.session.send(Bytes(size), lane, pipes[i].now))
+        ++counts[i][1];
+      else
+        ++refused;
+      step(i, rng() % 8 == 0);
+    }
+    for (int round = 0; round != 4000; ++round)
+      for (std::size_t i = 0; i != pipes_max; ++i) {
+        step(i, true);
+        let_go(i);
+        for (const auto& m : std::exchange(pipes[i].a.news, {}))
+          if (const auto* in = std::get_if<MessageIn>(&m)) {
+            pipes[i].a.session.consumed(in->message.size(), in->lane, pipes[i].now);
+            --counts[i][1];
+          }
+      }
+    for (std::size_t i = 0; i != pipes_max; ++i) {
+      CHECK(counts[i][0] == counts[i][2]);
+      CHECK(counts[i][1] == 0);
+      CHECK(down_why(pipes[i].a.news) + pipes[i].b.why() == "");
+    }
+    CHECK(limits.budget->used() == 0);
+    pipes.clear();
+  }
+  CHECK(paused > 1000);
+  CHECK(refused > 100);
+}
+
+TEST_CASE("a message that is half here counts whole, until its session ends") {
+  auto limits = small_limits();
+  limits.budget = std::make_shared<Budget>();
+  Pipe p{{}, limits};
+  p.settle();
+  for (const auto lane : {Lane::control, Lane::bulk})
+    REQUIRE(p.a.session.send(Bytes(100'000), lane, p.now));
+  p.write(p.a, 1);
+  p.carry(p.a, p.b, p.a.wire.size());
+  CHECK(limits.budget->used() == 100'000);
+  p.write(p.a, 1); // The rest of it,
+  p.write(p.a, 1); // and a part of the next.
+  p.carry(p.a, p.b, p.a.wire.size());
+  CHECK(limits.budget->used() == 100'000 + 1024 + 100'000);
+  p.b.session.consumed(100'000, Lane::control, p.now);
+  CHECK(limits.budget->used() == 100'000);
+  p.b.receive(Bytes(50), p.now);
+  CHECK(limits.budget->used() == 0);
+}
+
+TEST_CASE("what is held of a dead session counts until it is let go") {
+  auto limits = small_limits();
+  limits.budget = std::make_shared<Budget>();
+  Budget::Share rest;
+  {
+    Pipe p{{}, limits};
+    p.settle();
+    REQUIRE(p.a.session.send(Bytes(50'000), Lane::control, p.now));
+    REQUIRE(p.b.session.send(Bytes(70'000), Lane::bulk, p.now));
+    p.write(p.a);
+    p.carry(p.a, p.b, p.a.wire.size());
+    CHECK(limits.budget->used() == 50'000 + 1024 + 70'000 + 64);
+    p.b.receive(Bytes(50), p.now); // No frame that decrypts.
+    CHECK(p.b.session.closed());
+    rest = p.b.session.unreturned();
+  }
+  CHECK(limits.budget->used() == 50'000 + 1024);
+  rest = {};
+  CHECK(limits.budget->used() == 0);
+}
+
+TEST_CASE("an end that others made deaf takes no silence for the peer's") {
+  auto limits = small_limits();
+  limits.budget = std::make_shared<Budget>(100'000, 10);
+  Budget::Share other{limits.budget};
+  Pipe p{{}, limits};
+  p.settle();
+  REQUIRE(p.a.session.send(Bytes(5'000), Lane::control, p.now));
+  p.settle();
+  other.hold(100'000);
+  REQUIRE_FALSE(p.b.session.wants_input());
+  for (; p.now < start + 60s; p.now += 1s)
+    p.b.tell(p.b.session.wake(p.now));
+  other.hold(0);
+  CHECK(p.b.session.wants_input());
+  p.b.tell(p.b.session.wake(p.now));
+  CHECK(p.b.news.size() == 2);
+  p.b.tell(p.b.session.wake(p.now + 3s));
+  CHECK(count<Suspected>(p.b.news) == 1);
 }
 
 TEST_CASE("an end that wants no input takes no silence for the peer's") {
@@ -571,29 +731,50 @@ TEST_CASE("an orderly close lets out what was queued, then says why") {
   CHECK(p.a.why() == ""); // The owner knows.
 }
 
-TEST_CASE("a session ends for a new handshake when its own is an hour old") {
-  CHECK(SessionLimits{}.renew_after == 1h);
+TEST_CASE("a session ends for a new handshake when its own is too old") {
   auto limits = small_limits();
-  limits.renew_after = 2s;
+  limits.renew_within = 2s;
   Pipe p{limits};
   p.settle();
   for (int i = 0; i != 4; ++i) // More than there is credit for.
     REQUIRE(p.a.session.send(Bytes(200'000), Lane::bulk, p.now));
-  p.now = start + 2s - 1ns;
-  p.wake_all();
-  CHECK(p.a.why() == "");
-  REQUIRE(p.a.session.send({1}, Lane::control, p.now));
-  p.now = start + 2s;
-  CHECK(p.a.session.next_wake() <= p.now);
-  p.a.tell(p.a.session.wake(p.now));
+  for (; p.a.why().empty() && p.now < start + 3s; p.now += 1ms) {
+    REQUIRE(p.a.session.send({1}, Lane::control, p.now)); // Each is in time.
+    p.a.tell(p.a.session.wake(p.now));
+  }
   CHECK(p.a.why() == "a new handshake is due");
   CHECK(p.a.session.closed());
   CHECK(p.a.session.next_wake() == std::nullopt);
   CHECK_FALSE(p.a.session.send({2}, Lane::control, p.now));
   p.settle();
-  CHECK(p.b.messages(Lane::control) == std::vector(1, Bytes{1})); // It was queued in time.
+  CHECK(p.b.messages(Lane::control).size() == std::size_t((p.now - start) / 1ms));
   CHECK(p.b.why() == "they closed: a new handshake is due");
   CHECK(count<SessionDown>(p.a.news) + count<SessionDown>(p.b.news) == 2);
+}
+
+TEST_CASE("sessions of one moment end at moments of their own, after 45 to 60 minutes") {
+  CHECK(SessionLimits{}.renew_within == 1h);
+  std::set<std::chrono::minutes> minutes;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    INFO("seed " << seed);
+    std::optional<Time> ends[2]; // Of two with one seed.
+    for (auto& at : ends) {
+      End end{NoiseRole::responder, 1, {}, true, seed};
+      RawPeer peer{end.session, NoiseRole::initiator, 1 << 16, start};
+      for (auto now = start; !end.session.closed() && now < start + 2h;) {
+        now = *end.session.next_wake();
+        end.receive(peer.frame(number_frame(10, 0)), now - 1ns); // It lives.
+        end.tell(end.session.wake(now));
+        at = now;
+      }
+      CHECK(end.why() == "a new handshake is due");
+    }
+    CHECK(ends[0] == ends[1]);
+    CHECK(*ends[0] >= start + 45min);
+    CHECK(*ends[0] <= start + 1h);
+    minutes.insert(std::chrono::floor<std::chrono::minutes>(*ends[0] - start));
+  }
+  CHECK(minutes.size() == 15); // Nor do they crowd within it.
 }
 
 TEST_CASE("keys change as often as agreed, and ends that disagree part") {

@@ -139,6 +139,54 @@ TEST_CASE("whatever is typed wrongly exits 2, with three lines and a way on") {
   wrong({"status", "--api", "http://127.0.0.1:1"}, "E400", "--token-file");
 }
 
+TEST_CASE("each mistake is named as it was typed, and the third line is the way on") {
+  const CleanEnvironment clean;
+  struct Case {
+    std::vector<std::string> words;
+    std::string what, fix;
+  };
+  const std::vector<Case> cases{
+      {{"--foo"}, "\"--foo\" stands where a verb should", "run: tessera --help"},
+      {{"-x"}, "\"-x\" stands where a verb should", "run: tessera --help"},
+      {{"--versoin"},
+       "\"--versoin\" stands where a verb should",
+       "did you mean: tessera --version"},
+      {{"--data", "d", "status"}, "\"--data\" stands where a verb should", "run: tessera --help"},
+      {{"status", "extra", "more"},
+       "tessera status does not take \"extra\"",
+       "run: tessera status --help"},
+      {{"id", "--foo"}, "tessera id does not take \"--foo\"", "run: tessera id --help"},
+      {{"peers", "-q"}, "tessera peers does not take \"-q\"", "run: tessera peers --help"},
+      {{"jobs", "--mseh"}, "tessera jobs does not take \"--mseh\"", "did you mean --mesh?"},
+      {{"submit", "sumsq", "--itms", "5"},
+       "tessera submit does not take \"--itms\"",
+       "did you mean --items?"},
+      {{"submit", "sumsq", "-p", "a=1", "b=2"},
+       "tessera submit does not take \"b=2\"",
+       "each parameter has a -p of its own: -p b=2"},
+      {{"kernels", "a", "b"}, "tessera kernels does not take \"b\"", "run: tessera kernels --help"},
+      {{"start", "here"}, "tessera start does not take \"here\"", "run: tessera start --help"},
+      {{"submit"}, "tessera submit needs a kernel", "run: tessera submit --help"},
+      {{"wait"}, "tessera wait needs a job", "run: tessera wait --help"},
+      {{"result"}, "tessera result needs a job", "run: tessera result --help"},
+      {{"cancel"}, "tessera cancel needs a job", "run: tessera cancel --help"},
+      {{"wait", "7f", "--timeout", "soon"},
+       "Could not convert: --timeout = soon",
+       "run: tessera wait --help"},
+      {{"result", "7f", "-o"}, "--output: 1 required FILE missing", "run: tessera result --help"},
+      {{"stop", "--data"}, "--data: 1 required DIR missing", "run: tessera stop --help"},
+      {{"invite", "--color", "pink"}, "--color: pink not in", "run: tessera invite --help"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.what);
+    const auto said = tessera_says(c.words);
+    check_error(said, "E400", 2);
+    const auto all = lines(said.err);
+    CHECK(all[0].starts_with("E400 " + c.what));
+    CHECK(all[2] == "     " + c.fix);
+  }
+}
+
 TEST_CASE("with --json a usage error is an object on stderr") {
   const CleanEnvironment clean;
   const auto said = tessera_says({"submit", "sumsq", "--json", "-o", "-"});

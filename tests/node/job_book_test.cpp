@@ -116,7 +116,7 @@ TEST_CASE("the numbers of WIRE.md's questions are ours") {
 TEST_CASE("who is alone answers at once, from what is rooted there") {
   auto book = book_of();
   for (const auto* id : {"7f31", "7f32", "7e99", "0000", "ffff"})
-    book.learned(job_status(job(id)));
+    book.learned(job_status(job(id)), Time{});
   const auto finds = [&](const std::string& prefix, const Ids& wanted) {
     CAPTURE(prefix);
     const auto effects = book.ask(5, prefix, {}, start);
@@ -146,19 +146,50 @@ TEST_CASE("who is alone answers at once, from what is rooted there") {
 TEST_CASE("jobs are listed the newest first") {
   auto book = book_of();
   for (const auto at : {20, 40, 10, 30})
-    book.learned(job_status(job(std::to_string(at)), JobState::running, at));
+    book.learned(job_status(job(std::to_string(at)), JobState::running, at), Time{});
   std::vector<std::int64_t> times;
-  for (const auto& status : book.rooted())
+  for (const auto& status : book.rooted(Time{}))
     times.push_back(status.spec->spec.submitted_ms);
   CHECK(times == std::vector<std::int64_t>{40, 30, 20, 10});
+}
+
+TEST_CASE("a job's time counts while it is queued or runs, and stands once it ended") {
+  using enum JobState;
+  auto book = book_of();
+  const auto id = job("7f");
+  auto status = job_status(id, queued);
+  book.learned(status, start);
+  const auto everywhere = [&](Time now) { // In lists, in answers to us and to others.
+    std::vector<std::uint64_t> told{book.rooted(now).at(0).elapsed_ms,
+                                    book.as_of(status, now).elapsed_ms};
+    const auto ours = book.ask(1, "7f", {}, now);
+    REQUIRE(found(ours));
+    told.push_back(found(ours)->jobs.at(0).elapsed_ms);
+    static std::uint64_t query = 100;
+    const auto theirs = book.receive(ben, {++query, ben, "7f", 0}, now);
+    const auto* answer = said<JobAnswer>(theirs, ben);
+    REQUIRE(answer);
+    told.push_back(answer->jobs.at(0).elapsed_ms);
+    return told;
+  };
+  CHECK(everywhere(start) == std::vector<std::uint64_t>(4, 0));
+  CHECK(everywhere(start + 2500ms) == std::vector<std::uint64_t>(4, 2500));
+  status.state = running;
+  status.elapsed_ms = 2999; // By its own clock it began a little later.
+  book.learned(status, start + 3s);
+  CHECK(everywhere(start + 4s) == std::vector<std::uint64_t>(4, 4000));
+  status.state = done;
+  status.elapsed_ms = 4500;
+  book.learned(status, start + 5s);
+  CHECK(everywhere(start + 60s) == std::vector<std::uint64_t>(4, 4500));
 }
 
 TEST_CASE("done beats cancelled, and what ended does not run again") {
   using enum JobState;
   const auto after = [](JobState first, JobState second) {
     auto book = book_of();
-    book.learned(job_status(job("7f"), first));
-    book.learned(job_status(job("7f"), second));
+    book.learned(job_status(job("7f"), first), Time{});
+    book.learned(job_status(job("7f"), second), Time{});
     return book.rooted(job("7f"))->state;
   };
   const auto told = [](JobState first, JobState second) {
@@ -187,7 +218,7 @@ TEST_CASE("done beats cancelled, and what ended does not run again") {
 
 TEST_CASE("nobody's word on a job that is rooted here counts but ours") {
   auto book = book_of({}, {anna});
-  book.learned(job_status(job("7f"), JobState::running));
+  book.learned(job_status(job("7f"), JobState::running), Time{});
   const auto effects = book.ask(1, "7", {}, start);
   const auto lie = job_status(job("7f"), JobState::done);
   const auto over = book.receive(anna, answer_to(asked(effects, anna), {lie}), start);
@@ -207,7 +238,7 @@ TEST_CASE("a whole id ends at the first answer that has it") {
   CHECK(
       book.receive(carl, answer_to(asked(effects, carl), {job_status(job("7f"))}), start).empty());
 
-  book.learned(job_status(job("7f")));
+  book.learned(job_status(job("7f")), Time{});
   CHECK(book.ask(2, id, {}, start).size() == 1); // Known here: nobody is asked.
   CHECK(book.receive(anna, JobQuery{1, stranger, id, 9}, start).size() == 1);
 }
@@ -231,7 +262,7 @@ TEST_CASE("a question goes to all peers but those it came from, with a hop less"
 
 TEST_CASE("an answer comes when all who were asked have answered, or fell away") {
   auto book = book_of({}, {anna, ben, carl});
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   const auto effects = book.receive(anna, JobQuery{1, stranger, "7f", 5}, start);
   CHECK(effects.size() == 2);
   const auto there = answer_to(asked(effects, ben), {job_status(job("7f02"))});
@@ -269,7 +300,7 @@ TEST_CASE("a question whose asker's peer is gone is dropped") {
 
 TEST_CASE("a repeat is answered empty; its first bearer has the answer coming") {
   auto book = book_of({}, {anna, ben, carl});
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   const JobQuery query{1, stranger, "7f", 5};
   book.receive(anna, query, start);
   CHECK(answered(book.receive(ben, query, start), ben).empty());
@@ -281,7 +312,7 @@ TEST_CASE("a repeat is answered empty; its first bearer has the answer coming") 
 
 TEST_CASE("a question in our own name that comes from elsewhere is answered empty") {
   auto book = book_of({}, {anna, ben});
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   const auto effects = book.ask(1, "7f", {}, start);
   CHECK(answered(book.receive(ben, asked(effects, anna), start), ben).empty());
   CHECK(answered(book.receive(ben, JobQuery{77, me, "7f", 5}, start), ben).empty());
@@ -347,7 +378,7 @@ TEST_CASE("one peer is asked alone, and passes nothing on") {
 
 TEST_CASE("one peer's questions come in time, or are answered empty") {
   auto book = book_of({}, {anna, ben});
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   std::uint64_t number = 0;
   const auto heard = [&](const NodeId& peer, int count, Time now) {
     int heard = 0;
@@ -369,7 +400,7 @@ TEST_CASE("the rates of so many peers are known at a time; who is quiet is forgo
   JobBookConfig config;
   config.askers_max = 3;
   auto book = book_of(config);
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   const auto heard = [&](std::uint8_t peer, Time now) {
     const JobQuery query{peer + std::uint64_t(now.time_since_epoch().count()), stranger, "", 0};
     return !answered(book.receive(node(peer), query, now), node(peer)).empty();
@@ -388,22 +419,22 @@ TEST_CASE("of ended jobs the oldest go, of running ones none") {
   auto book = book_of(config);
   for (int i = 0; i < 8; ++i) {
     const auto id = job("0" + std::to_string(i));
-    book.learned(job_status(id));
+    book.learned(job_status(id), Time{});
     if (i % 2)
-      book.learned(job_status(id, JobState::done));
+      book.learned(job_status(id, JobState::done), Time{});
   }
-  CHECK(ids(book.rooted()) == Ids{"0000", "0200", "0300", "0400", "0500", "0600", "0700"});
-  book.learned(job_status(job("03"), JobState::done)); // Told again, it is no newer.
-  book.learned(job_status(job("00"), JobState::failed));
+  CHECK(ids(book.rooted(Time{})) == Ids{"0000", "0200", "0300", "0400", "0500", "0600", "0700"});
+  book.learned(job_status(job("03"), JobState::done), Time{}); // Told again, it is no newer.
+  book.learned(job_status(job("00"), JobState::failed), Time{});
   CHECK(!book.rooted(job("03")));
-  CHECK(ids(book.rooted()) == Ids{"0000", "0200", "0400", "0500", "0600", "0700"});
+  CHECK(ids(book.rooted(Time{})) == Ids{"0000", "0200", "0400", "0500", "0600", "0700"});
 }
 
 TEST_CASE("past questions_max, others' are answered from here alone; ours still go") {
   JobBookConfig config;
   config.questions_max = 5;
   auto book = book_of(config, {anna, ben});
-  book.learned(job_status(job("7f01")));
+  book.learned(job_status(job("7f01")), Time{});
   for (std::uint64_t number = 0; number < 5; ++number)
     CHECK(said<JobQuery>(book.receive(anna, JobQuery{number, stranger, "7f", 5}, start), ben));
   CHECK(answered(book.receive(anna, JobQuery{5, stranger, "7f", 5}, start), anna) == Ids{"7f01"});
@@ -435,7 +466,8 @@ TEST_CASE("an answer has the newest statuses_max jobs; what is found here has al
   for (std::size_t i = 0; i < statuses_max + 50; ++i) {
     std::string digits = "0000" + std::to_string(i);
     book.learned(job_status(job("7f" + digits.substr(digits.size() - 4)), JobState::running,
-                            std::int64_t(1000 - i)));
+                            std::int64_t(1000 - i)),
+                 Time{});
   }
   const auto effects = book.receive(anna, JobQuery{1, stranger, "7f", 0}, start);
   const auto* answer = said<JobAnswer>(effects, anna);

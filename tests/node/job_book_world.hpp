@@ -92,7 +92,7 @@ public:
   }
   JobId root_at(Index n) {
     const auto job = random_job();
-    nodes_[n].book.learned(job_status(job));
+    nodes_[n].book.learned(job_status(job), Time{});
     roots[job] = n;
     return job;
   }
