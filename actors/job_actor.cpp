@@ -73,7 +73,6 @@ void on(Self self, JobIdle&) {
   auto& s = self->state;
   for (const auto& slot : s.wiring->slots)
     self->send(slot, DropJob{id_of(self)});
-  tell_status(self);
   self->send(s.wiring->node, JobGone{id_of(self)});
   self->quit();
 }
@@ -152,7 +151,7 @@ void blob_gone(Self self, const BlobId& blob) {
 void leased(Self self, const LeasedFrom& lease) {
   auto& s = self->state;
   for (const auto& input : s.job->spec().spec.inputs)
-    if (!s.job->rooted() && s.inputs_missing.contains(input.blob))
+    if (s.inputs_missing.contains(input.blob))
       pull(self, input.blob, lease.lessor);
   perform(self, s.job->leased(lease.lessor, lease.lease, now(self)));
 }

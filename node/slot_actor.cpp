@@ -75,6 +75,25 @@ void replace_worker(Self self) {
   }
 }
 
+std::uint64_t call_of(const WorkerRequest& request) { // 0: it asks for no answer.
+  return std::visit(
+      [](const auto& r) -> std::uint64_t {
+        if constexpr (requires { r.call; })
+          return r.call;
+        return 0;
+      },
+      request);
+}
+
+// The worker will never hear of this call.
+void refuse(Self self, const WorkerRequest& request, const Error& why) {
+  const auto call = self->state.calls.extract(call_of(request));
+  if (call.empty())
+    return;
+  fail(self, call.mapped(), why);
+  tell_free(self, call.mapped().scheduled);
+}
+
 void flush(Self self) {
   auto& s = self->state;
   while (!s.outbox.empty()) {
@@ -85,6 +104,8 @@ void flush(Self self) {
       replace_worker(self);
       return;
     }
+    if (!sent)
+      refuse(self, s.outbox.front(), sent.error());
     s.outbox.pop_front();
   }
 }
@@ -187,23 +208,26 @@ void start_work(Self self, const StartFor& start, Files files) {
   flush(self);
 }
 
-void start_for(Self self, StartFor& start) {
+// Once its blobs are here.
+void start_for(Self self, const StartFor& start) {
   auto& s = self->state;
   const auto wanted = blobs_for(s, start);
-  if (wanted.empty()) {
-    start_work(self, start, {});
-    return;
-  }
+  if (wanted.empty())
+    return start_work(self, start, {});
+  const auto number = s.next_fetch++;
+  s.fetching[number] = start.spec->id;
   s.store_asks.ask<FilesAnswer>(self, FilesAsk{wanted}, [=](FilesAnswer& answer) {
-    const auto now_wanted = blobs_for(self->state, start).size();
-    if (answer.files.size() != wanted.size() || now_wanted > wanted.size()) {
+    auto& s = self->state;
+    if (!s.fetching.erase(number)) { // Dropped.
+      tell_free(self, start.scheduled);
+    } else if (answer.files.size() != wanted.size()) {
       self->send(start.job, WorkFailed{start.id, answer.why});
       tell_free(self, start.scheduled);
-      return;
+    } else if (blobs_for(s, start) != wanted) { // Its job was opened or closed meanwhile.
+      start_for(self, start);
+    } else {
+      start_work(self, start, std::move(answer.files));
     }
-    if (now_wanted < wanted.size()) // Opened meanwhile.
-      answer.files.erase(answer.files.begin());
-    start_work(self, start, std::move(answer.files));
   });
 }
 
@@ -305,6 +329,7 @@ void readable(Self self) {
 // A worker that runs a dropped job is killed: the process is the interrupt.
 void drop(Self self, const JobId& job) {
   auto& s = self->state;
+  std::erase_if(s.fetching, [&](const auto& f) { return f.second == job; });
   bool runs = false;
   for (auto& [number, call] : s.calls)
     if (call.job == job && call.owner) {
@@ -334,7 +359,7 @@ caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
   self->state.wiring = std::move(wiring);
   spawn_worker(self);
   return {
-      [=](StartFor& start) { start_for(self, start); },
+      [=](const StartFor& start) { start_for(self, start); },
       [=](const PrepareFor& what) {
         auto promise = self->make_response_promise();
         prepare(self, what, promise);

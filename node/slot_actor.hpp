@@ -42,6 +42,8 @@ struct SlotShell {
   std::map<std::uint64_t, Call> calls; // In the order they were sent.
   std::deque<WorkerRequest> outbox;    // What the socket did not take yet.
   StoreAsks store_asks;
+  std::map<std::uint64_t, JobId> fetching; // Whose work waits for blobs, until it is dropped.
+  std::uint64_t next_fetch = 1;
 
   struct Opened {
     std::uint64_t number;

@@ -170,12 +170,22 @@ void pin_done(Self self, const JobId& job, const std::vector<BlockResult>& done)
       pin_for(self, job, partial.digest);
 }
 
+void unpin_all(Self self, const JobId& job) {
+  auto& s = self->state;
+  if (const auto needed = s.needed.extract(job); !needed.empty())
+    for (const auto& blob : needed.mapped())
+      s.blobs->unpin(blob);
+}
+
 Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
     pin_for(self, job.spec->id, input.blob);
-  return kept(write_journal(self, [&](Journal& journal) {
+  const auto written = write_journal(self, [&](Journal& journal) {
     return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal));
-  }));
+  });
+  if (!written)
+    unpin_all(self, job.spec->id);
+  return kept(written);
 }
 
 // A full disk is waited out: the job's blocks stay in its own care until they are journaled.
@@ -215,9 +225,7 @@ void ended(Self self, const JournalEnd& end) {
   }
   if (done)
     s.blobs->pin(status.result);
-  if (const auto needed = s.needed.extract(job.id); !needed.empty())
-    for (const auto& blob : needed.mapped())
-      s.blobs->unpin(blob);
+  unpin_all(self, job.id);
   tell(s.wiring->api, JobNews{status, true});
 }
 

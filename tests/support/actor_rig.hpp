@@ -42,6 +42,10 @@ public:
     messages_ = std::move(rest);
     return taken;
   }
+  template<class T>
+  bool begins_with() const {
+    return !messages_.empty() && messages_.front().match_elements<T>();
+  }
   std::size_t size() const { return messages_.size(); }
   void clear() { messages_.clear(); }
 

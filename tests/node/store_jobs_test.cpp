@@ -1,0 +1,319 @@
+#include "tests/node/store_rig.hpp"
+
+#include <fstream>
+
+using namespace tessera;
+using namespace tessera::rig;
+
+// Jobs: what a store keeps of them, over its own death and on a full disk.
+namespace {
+
+BlockResult small_block(std::uint64_t index) {
+  const auto bytes = to_bytes(view("partial " + std::to_string(index)));
+  return {{0, index}, {blob_id(bytes), bytes.size(), bytes}};
+}
+
+// Of its one job.
+Roots::Root only_root(StoreRig& rig) {
+  const auto roots = rig.roots();
+  REQUIRE(roots.size() == 1);
+  return roots[0];
+}
+
+// Keeps it, and only for as long as something pins it.
+BlobId kept(StoreRig& rig, const Bytes& bytes) {
+  REQUIRE(rig.keep(bytes).ok);
+  return blob_id(bytes);
+}
+bool outlasts_pressure(StoreRig& rig, const BlobId& blob) {
+  rig.press();
+  return rig.has(blob);
+}
+
+constexpr std::uint64_t tight = 64 * 1024; // A quota that a few blobs fill.
+
+} // namespace
+
+TEST_CASE("what was accepted and done is there after a restart") {
+  StoreRig rig;
+  const auto spec = rig.accepted(), other = rig.accepted();
+  rig.journaled(spec, 1, {small_block(0)});
+  rig.journaled(spec, 2, {small_block(3), small_block(5)});
+  rig.restart();
+  const auto roots = rig.roots();
+  REQUIRE(roots.size() == 2);
+  for (const auto& root : roots) {
+    CHECK(root.status.state == JobState::running);
+    CHECK(root.status.root == StoreRig::us.id());
+  }
+  CHECK(roots[0].status.spec->spec == spec->spec);
+  CHECK(roots[0].status.spec->id == spec->id);
+  CHECK(roots[0].frontier == std::vector{small_block(0), small_block(3), small_block(5)});
+  CHECK(roots[1].status.spec->id == other->id);
+  CHECK(roots[1].frontier.empty());
+}
+
+TEST_CASE("what a running job needs stays, over a restart too, until it has ended") {
+  StoreRig rig{tight};
+  const auto input = kept(rig, pattern(1000));
+  const auto large = large_partial('a');
+  kept(rig, bytes_of(large, 'a'));
+  const auto spec = rig.accepted(input);
+  rig.journaled(spec, 1, {{{0, 0}, large}});
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    CHECK(outlasts_pressure(rig, input));
+    CHECK(outlasts_pressure(rig, large.digest));
+    if (!restarted) {
+      rig.restart();
+      CHECK(only_root(rig).frontier == std::vector<BlockResult>{{{0, 0}, large}});
+    }
+  }
+  SUBCASE("done") {
+    rig.stage.tell(rig.store, StoreRig::end_of(spec, JobState::done, view("result")));
+  }
+  SUBCASE("failed") {
+    rig.stage.tell(rig.store, StoreRig::end_of(spec, JobState::failed));
+  }
+  CHECK_FALSE(outlasts_pressure(rig, input));
+  CHECK_FALSE(rig.has(large.digest));
+}
+
+TEST_CASE("an input that two jobs need stays until the second has ended") {
+  StoreRig rig{tight};
+  const auto input = kept(rig, pattern(1000));
+  const auto first = rig.accepted(input), second = rig.accepted(input);
+  rig.stage.tell(rig.store, StoreRig::end_of(first, JobState::cancelled));
+  CHECK(outlasts_pressure(rig, input));
+  rig.stage.tell(rig.store, StoreRig::end_of(second, JobState::cancelled));
+  CHECK_FALSE(outlasts_pressure(rig, input));
+}
+
+TEST_CASE("a done block whose bytes are damaged or gone is not done after a restart") {
+  StoreRig rig;
+  const auto whole = large_partial('w'), damaged = large_partial('d'), gone = large_partial('g');
+  kept(rig, bytes_of(whole, 'w'));
+  kept(rig, bytes_of(damaged, 'd'));
+  const auto spec = rig.accepted();
+  rig.journaled(spec, 1, {{{0, 0}, whole}, {{0, 1}, damaged}, {{0, 2}, gone}, small_block(3)});
+  rig.close();
+  std::fstream{rig.blobs_folder() / to_hex(damaged.digest), std::ios::in | std::ios::out}.put('!');
+  rig.restart();
+  CHECK(only_root(rig).frontier == std::vector<BlockResult>{{{0, 0}, whole}, small_block(3)});
+  CHECK_FALSE(rig.has(damaged.digest));
+}
+
+TEST_CASE("a job that ended is told as it was told last, and its result stays") {
+  StoreRig rig{tight};
+  const auto spec = rig.accepted();
+  rig.journaled(spec, 1, {small_block(0)});
+  auto end = StoreRig::end_of(spec, JobState::done, view("the result"));
+  end.status.leaves_rerun = 3;
+  end.status.shares.push_back({StoreRig::us.id(), 8, 1, 2});
+  rig.stage.tell(rig.store, end);
+  CHECK(outlasts_pressure(rig, end.status.result));
+  rig.restart();
+  const auto root = only_root(rig);
+  CHECK(root.frontier.empty());
+  CHECK(root.status.state == JobState::done);
+  CHECK(root.status.spec->id == spec->id);
+  CHECK(root.status.leaves_done == 8);
+  CHECK(root.status.leaves_rerun == 3);
+  CHECK(root.status.shares.size() == 1);
+  CHECK(root.status.result == end.status.result);
+  CHECK(root.status.result_size == end.status.result_size);
+  CHECK(outlasts_pressure(rig, end.status.result));
+  CHECK(rig.content(end.status.result) == to_bytes(view("the result")));
+}
+
+TEST_CASE("a large result is here already, and stays") {
+  StoreRig rig{tight};
+  const auto bytes = pattern(partial_inline_bytes_max + 1);
+  kept(rig, bytes);
+  const auto spec = rig.accepted();
+  rig.stage.tell(rig.store, StoreRig::end_of(spec, JobState::done, bytes));
+  CHECK(outlasts_pressure(rig, blob_id(bytes)));
+  CHECK(rig.content(blob_id(bytes)) == bytes);
+}
+
+TEST_CASE("a job that failed tells why after a restart") {
+  StoreRig rig;
+  auto end = StoreRig::end_of(rig.accepted(), JobState::failed);
+  end.status.error = {"E799", "it failed", "so it was told", "try another"};
+  rig.stage.tell(rig.store, end);
+  rig.restart();
+  const auto root = only_root(rig);
+  CHECK(root.status.state == JobState::failed);
+  CHECK(root.status.error == end.status.error);
+}
+
+TEST_CASE("where the last word on a job cannot be read, the journal's own columns tell") {
+  StoreRig rig;
+  const auto spec = rig.accepted();
+  rig.close();
+  {
+    auto journal = Journal::open(rig.journal_file());
+    REQUIRE(journal);
+    JournaledJob job;
+    job.id = spec->id;
+    job.state = JobState::done;
+    job.ended_ms = 1;
+    job.error = {"E799", "what", "why", "fix"};
+    job.result = blob_id(view("result"));
+    job.result_size = 6;
+    SUBCASE("no message") {
+      job.summary = to_bytes(view("what?"));
+    }
+    SUBCASE("another message") {
+      job.summary = rig.codec->encode(JobOver{spec->id});
+    }
+    SUBCASE("on another number of jobs") {
+      job.summary = rig.codec->encode(JobAnswer{});
+    }
+    REQUIRE(journal->job_ended(job));
+  }
+  rig.restart();
+  const auto status = only_root(rig).status;
+  CHECK(status.spec->id == spec->id);
+  CHECK(status.root == StoreRig::us.id());
+  CHECK(status.state == JobState::done);
+  CHECK(status.error.code == "E799");
+  CHECK(status.result == blob_id(view("result")));
+  CHECK(status.result_size == 6);
+}
+
+TEST_CASE("jobs of another mesh, and what is no job, are left out") {
+  StoreRig rig;
+  const auto ours = rig.accepted();
+  rig.close();
+  {
+    const Codec elsewhere{StoreRig::us, digest_of(view("another mesh"))};
+    auto spec = ours->spec;
+    spec.nonce[1] = 1;
+    const auto theirs = elsewhere.seal_spec(spec);
+    auto journal = Journal::open(rig.journal_file());
+    REQUIRE(journal);
+    REQUIRE(journal->job_accepted(theirs->id, Codec::envelope_bytes(theirs->seal)));
+    REQUIRE(journal->job_accepted(digest_of(view("x")), to_bytes(view("no envelope"))));
+  }
+  rig.restart();
+  CHECK(only_root(rig).status.spec->id == ours->id);
+}
+
+TEST_CASE("peers are remembered, the latest word of them") {
+  StoreRig rig;
+  for (const auto* host : {"10.0.0.1", "10.0.0.2"})
+    rig.stage.tell(rig.store, SavePeers{{{StoreRig::us.id(), {{host, 7700}}}}});
+  rig.close();
+  auto journal = Journal::open(rig.journal_file());
+  REQUIRE(journal);
+  const auto peers = journal->peers();
+  REQUIRE(peers);
+  REQUIRE(peers->size() == 1);
+  CHECK((*peers)[0].addresses == std::vector<Address>{{"10.0.0.2", 7700}});
+}
+
+TEST_CASE("a store whose journal or blobs cannot be used dies") {
+  StoreRig rig;
+  CHECK_FALSE(rig.ended());
+  rig.close();
+  SUBCASE("another has the journal") {
+    const auto journal = Journal::open(rig.journal_file());
+    REQUIRE(journal);
+    rig.restart();
+    CHECK(rig.ended());
+  }
+  SUBCASE("a file lies where the blobs belong") {
+    fs::remove_all(rig.blobs_folder());
+    std::ofstream{rig.blobs_folder()} << "no folder";
+    rig.restart();
+    CHECK(rig.ended());
+  }
+}
+
+TEST_CASE("on a full disk no job is accepted, and what it needed may go") {
+  StoreRig rig{tight};
+  rig.restart(); // The journal's pages are in its file, none in the log.
+  const auto input = kept(rig, pattern(1000));
+  const auto needed = kept(rig, pattern(1000, 9));
+  rig.accepted(needed);
+  rig.restart();
+  CHECK(rig.roots().size() == 1);
+  {
+    const FullDisk full{"journal.db-wal"};
+    const auto answer = rig.ask<Kept>(AcceptJob{rig.job_of(input)});
+    CHECK_FALSE(answer.ok);
+    CHECK(answer.why.code == "E111");
+    CHECK(rig.has(needed));
+  }
+  CHECK_FALSE(outlasts_pressure(rig, input));
+  CHECK(rig.has(needed));
+  CHECK(rig.ask<Kept>(AcceptJob{rig.job_of()}).ok);
+  CHECK(rig.roots().size() == 2);
+}
+
+TEST_CASE("on a full disk what can be had again goes first") {
+  StoreRig rig{tight};
+  rig.restart();
+  const auto cached = kept(rig, pattern(1000));
+  {
+    const FullDisk full{"journal.db-wal"};
+    CHECK_FALSE(rig.ask<Kept>(AcceptJob{rig.job_of()}).ok);
+  }
+  CHECK_FALSE(rig.has(cached));
+}
+
+TEST_CASE("a full disk is waited out: blocks are journaled when there is room") {
+  StoreRig rig;
+  const auto spec = rig.accepted();
+  rig.restart();
+  {
+    const FullDisk full{"journal.db-wal"};
+    rig.journal(spec, 7, {small_block(0)});
+    CHECK(rig.asker.size() == 0);
+  }
+  rig.stage.pass(4900ms);
+  CHECK(rig.asker.size() == 0);
+  rig.stage.pass(200ms);
+  const auto answers = rig.asker.take<Journaled>();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].sequence == 7);
+  rig.restart();
+  CHECK(only_root(rig).frontier == std::vector{small_block(0)});
+}
+
+TEST_CASE("a full disk is waited out: that a job ended is written when there is room") {
+  StoreRig rig{tight};
+  const auto input = kept(rig, pattern(1000));
+  const auto spec = rig.accepted(input);
+  rig.restart();
+  CHECK(rig.roots().size() == 1);
+  const auto end = StoreRig::end_of(spec, JobState::done, view("result"));
+  {
+    const FullDisk full{"journal.db-wal"};
+    rig.stage.tell(rig.store, end);
+    rig.stage.pass(5s);
+  }
+  CHECK(outlasts_pressure(rig, end.status.result));
+  CHECK(rig.has(input)); // It may still have to be run again.
+  rig.stage.pass(5s);
+  CHECK_FALSE(outlasts_pressure(rig, input));
+  rig.restart();
+  CHECK(only_root(rig).status.state == JobState::done);
+  CHECK(outlasts_pressure(rig, end.status.result));
+}
+
+TEST_CASE("a result that finds no room is waited for, and the job is not over before") {
+  StoreRig rig{tight};
+  const auto large = kept(rig, pattern(tight - 2));
+  const auto other = rig.accepted(large);
+  const auto spec = rig.accepted();
+  const auto end = StoreRig::end_of(spec, JobState::done, view("result"));
+  rig.stage.tell(rig.store, end);
+  CHECK_FALSE(rig.has(end.status.result));
+  CHECK(rig.roots()[1].status.state == JobState::running);
+  rig.stage.tell(rig.store, StoreRig::end_of(other, JobState::cancelled));
+  rig.stage.pass(5s);
+  CHECK(rig.has(end.status.result));
+  CHECK(rig.roots()[1].status.state == JobState::done);
+}
