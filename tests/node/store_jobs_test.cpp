@@ -294,9 +294,14 @@ TEST_CASE("a full disk is waited out: that a job ended is written when there is 
     rig.stage.tell(rig.store, end);
     rig.stage.pass(5s);
   }
+  CHECK(rig.api.size() == 0); // Nobody is told before.
   CHECK(outlasts_pressure(rig, end.status.result));
   CHECK(rig.has(input)); // It may still have to be run again.
   rig.stage.pass(5s);
+  const auto told = rig.api.take<JobNews>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].status.state == JobState::done);
+  CHECK(told[0].rooted);
   CHECK_FALSE(outlasts_pressure(rig, input));
   rig.restart();
   CHECK(only_root(rig).status.state == JobState::done);

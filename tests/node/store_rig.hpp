@@ -144,6 +144,7 @@ public:
   void rewire(const caf::actor& new_mesh) {
     Wiring wiring;
     wiring.mesh = new_mesh;
+    wiring.api = api.actor();
     stage.tell(store, std::make_shared<const Wiring>(wiring));
   }
 
@@ -158,6 +159,7 @@ private:
   void open() {
     Wiring wiring;
     wiring.mesh = mesh.actor();
+    wiring.api = api.actor();
     StoreSetup setup{us.id(), journal_file(), blobs_folder(), quota_, codec};
     store = stage.spawn(store_actor, setup, std::make_shared<const Wiring>(wiring));
     *ended_ = false;
@@ -172,7 +174,7 @@ private:
 
 public:
   Stage<StoreConfig> stage;
-  Ear &mesh = stage.ear(), &asker = stage.ear();
+  Ear &mesh = stage.ear(), &asker = stage.ear(), &api = stage.ear();
   caf::actor store;
 };
 
