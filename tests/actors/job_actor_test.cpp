@@ -31,7 +31,7 @@ TEST_CASE("work goes to the slot that asks, and its result into the job") {
   CHECK(ends[0].status.leaves_done == 1);
   CHECK(ends[0].result == partial_of("result"));
   for (const auto& news : rig.api.take<JobNews>()) // The end is the store's to tell.
-    CHECK(news.status.state == JobState::running);
+    CHECK(news.status.state != JobState::done);
   CHECK(rig.gets_nothing());
 }
 
