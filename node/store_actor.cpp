@@ -188,8 +188,13 @@ Kept accept(Self self, const AcceptJob& job) {
   return kept(written);
 }
 
-// A full disk is waited out: the job's blocks stay in its own care until they are journaled.
+// A full disk is waited out: the job's blocks stay in its own care until they are journaled, or
+// until its end is, which may overtake them.
 void journal(Self self, const JournalFor& what, const caf::actor& who) {
+  if (self->state.journal->has_ended(what.job)) {
+    tell(who, Journaled{what.blocks.sequence});
+    return;
+  }
   pin_done(self, what.job, what.blocks.done);
   const auto written = write_journal(
       self, [&](Journal& journal) { return journal.blocks_done(what.job, what.blocks.done); });

@@ -203,6 +203,11 @@ Status Journal::job_ended(const JournaledJob& job) {
   return Nothing{};
 }
 
+bool Journal::has_ended(const JobId& id) const {
+  Statement ended{db_->db, "select 1 from jobs where id = ? and ended_ms > 0"};
+  return (ended << id).row();
+}
+
 Status Journal::forget(const JobId& id) {
   for (const auto* sql : {"delete from done where job = ?", "delete from jobs where id = ?"}) {
     Statement gone{db_->db, sql};

@@ -40,6 +40,7 @@ public:
   Status blocks_done(const JobId& id,
                      const std::vector<BlockResult>& done); // Each replaces what it contains.
   Status job_ended(const JournaledJob& job); // state, ended_ms, error, result, summary.
+  bool has_ended(const JobId& id) const;     // As far as can be read.
   Status forget(const JobId& id);
   Result<std::vector<JournaledJob>> jobs();
 

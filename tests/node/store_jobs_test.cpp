@@ -308,6 +308,25 @@ TEST_CASE("a full disk is waited out: that a job ended is written when there is 
   CHECK(outlasts_pressure(rig, end.status.result));
 }
 
+TEST_CASE("blocks that waited for room while their job's end was written leave nothing behind") {
+  StoreRig rig{tight};
+  const auto large = large_partial('a');
+  kept(rig, bytes_of(large, 'a'));
+  const auto spec = rig.accepted();
+  rig.restart();
+  CHECK(only_root(rig).status.state == JobState::running);
+  {
+    const FullDisk full{"journal.db-wal"};
+    rig.journal(spec, 7, {small_block(0), {{0, 1}, large}});
+  }
+  rig.stage.tell(rig.store, StoreRig::end_of(spec, JobState::failed));
+  rig.stage.pass(5s);
+  CHECK(rig.asker.take<Journaled>().size() == 1);
+  CHECK(only_root(rig).status.state == JobState::failed);
+  CHECK(only_root(rig).frontier.empty());
+  CHECK_FALSE(outlasts_pressure(rig, large.digest));
+}
+
 TEST_CASE("a result that finds no room is waited for, and the job is not over before") {
   StoreRig rig{tight};
   const auto large = kept(rig, pattern(tight - 2));
