@@ -1,6 +1,6 @@
 #include "node/store/journal.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <sqlite3.h>
 
 namespace tessera {
@@ -117,6 +117,19 @@ struct Journal::Database {
 
   ~Database() { sqlite3_close(db); }
   Error fault() const { return tessera::fault(db, file); }
+
+  // All of what `write()` says or nothing. Its statements outlive it: their end would take the
+  // fault along.
+  template<class Write>
+  Status at_once(Write write) {
+    if (!run(db, "begin"))
+      return fault();
+    if (write() && run(db, "commit"))
+      return Nothing{};
+    const auto why = fault();
+    run(db, "rollback");
+    return why;
+  }
 };
 
 Journal::Journal(std::unique_ptr<Database> db) : db_(std::move(db)) {}
@@ -165,29 +178,20 @@ Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
 }
 
 Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done) {
-  if (!run(db_->db, "begin"))
-    return db_->fault();
   Statement inside{db_->db,
                    "delete from done where job = ? and level < ? and (idx >> (? - level)) = ?"};
   Statement add{db_->db, "insert or replace into done values (?, ?, ?, ?, ?, ?)"};
-  for (const auto& [block, partial] : done) {
-    inside.again();
-    add.again();
-    inside << id << std::int64_t{block.level} << std::int64_t{block.level} << block.index;
-    add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
-        << ByteView{partial.bytes};
-    if (!inside.done() || !add.done()) {
-      const auto why = db_->fault();
-      run(db_->db, "rollback");
-      return why;
-    }
-  }
-  if (!run(db_->db, "commit")) {
-    const auto why = db_->fault();
-    run(db_->db, "rollback");
-    return why;
-  }
-  return Nothing{};
+  return db_->at_once([&] {
+    return std::all_of(done.begin(), done.end(), [&](const BlockResult& result) {
+      const auto& [block, partial] = result;
+      inside.again();
+      add.again();
+      inside << id << std::int64_t{block.level} << std::int64_t{block.level} << block.index;
+      add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
+          << ByteView{partial.bytes};
+      return inside.done() && add.done();
+    });
+  });
 }
 
 Status Journal::job_ended(const JournaledJob& job) {
@@ -198,9 +202,8 @@ Status Journal::job_ended(const JournaledJob& job) {
       << job.error.why << job.error.fix << job.result << job.result_size << ByteView{job.summary}
       << job.id;
   Statement clear{db_->db, "delete from done where job = ?"};
-  if (!end.done() || !(clear << job.id).done())
-    return db_->fault();
-  return Nothing{};
+  clear << job.id;
+  return db_->at_once([&] { return end.done() && clear.done(); });
 }
 
 bool Journal::has_ended(const JobId& id) const {
@@ -209,12 +212,11 @@ bool Journal::has_ended(const JobId& id) const {
 }
 
 Status Journal::forget(const JobId& id) {
-  for (const auto* sql : {"delete from done where job = ?", "delete from jobs where id = ?"}) {
-    Statement gone{db_->db, sql};
-    if (!(gone << id).done())
-      return db_->fault();
-  }
-  return Nothing{};
+  Statement blocks{db_->db, "delete from done where job = ?"};
+  Statement job{db_->db, "delete from jobs where id = ?"};
+  blocks << id;
+  job << id;
+  return db_->at_once([&] { return blocks.done() && job.done(); });
 }
 
 Result<std::vector<JournaledJob>> Journal::jobs() {
@@ -255,21 +257,16 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
 }
 
 Status Journal::save_peers(const std::vector<PeerAddress>& peers) {
-  if (!run(db_->db, "begin; delete from peers"))
-    return db_->fault();
+  Statement clear{db_->db, "delete from peers"};
   Statement add{db_->db, "insert into peers values (?, ?, ?)"};
-  bool kept = true;
-  for (const auto& peer : peers)
-    for (const auto& address : peer.addresses) {
+  const auto added = [&](const PeerAddress& peer) {
+    return std::all_of(peer.addresses.begin(), peer.addresses.end(), [&](const Address& address) {
       add.again();
-      add << peer.id.view() << address.host << std::int64_t{address.port};
-      kept = kept && add.done();
-    }
-  if (kept && run(db_->db, "commit"))
-    return Nothing{};
-  const auto why = db_->fault();
-  run(db_->db, "rollback");
-  return why;
+      return (add << peer.id.view() << address.host << std::int64_t{address.port}).done();
+    });
+  };
+  return db_->at_once(
+      [&] { return clear.done() && std::all_of(peers.begin(), peers.end(), added); });
 }
 
 Result<std::vector<PeerAddress>> Journal::peers() {

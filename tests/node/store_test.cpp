@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <sqlite3.h>
 #include <stdlib.h>
 
 using namespace tessera;
@@ -156,6 +157,32 @@ TEST_CASE("the journal keeps a job's done blocks, each replacing what it contain
   CHECK(ended.done.empty());
   REQUIRE(journal->forget(id));
   CHECK(journal->jobs()->empty());
+}
+
+TEST_CASE("a job's end, or its being forgotten, is written whole or not at all") {
+  Folder folder;
+  const auto file = folder.path / "journal.db";
+  const auto id = digest_of(view("job"));
+  REQUIRE(Journal::open(file)->job_accepted(id, {1}));
+  sqlite3* db = nullptr;
+  sqlite3_open(file.c_str(), &db);
+  const auto* broken = "create trigger broken before delete on done begin"
+                       " select raise(fail, 'this row stays'); end";
+  CHECK(sqlite3_exec(db, broken, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto journal = Journal::open(file);
+  REQUIRE(journal->blocks_done(id, {result(0, 4, 1)}));
+  JournaledJob end;
+  end.id = id;
+  end.state = JobState::failed;
+  end.ended_ms = 1;
+  CHECK(journal->job_ended(end).error().why == "this row stays");
+  CHECK(journal->forget(id).error().code == "E120");
+  const auto jobs = *journal->jobs();
+  REQUIRE(jobs.size() == 1);
+  CHECK(jobs[0].state == JobState::running);
+  CHECK(jobs[0].ended_ms == 0);
+  CHECK(jobs[0].done.size() == 1);
 }
 
 TEST_CASE("a file that is no journal is named, not overwritten") {
