@@ -1,12 +1,12 @@
 #include "actors/scheduler.hpp"
 
 #include "actors/lifelines.hpp"
+#include "actors/slots.hpp"
 #include "actors/steal.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <deque>
-#include <numeric>
 #include <random>
 
 namespace tessera {
@@ -31,27 +31,6 @@ struct JobEntry {
   bool ready() const { return !dry_until && report.runnable > asked; }
   // Long work must not wait behind other long work in one slot while a thief could have it.
   bool is_short() const { return report.queued_ns / piece_ns_max < report.runnable; }
-};
-
-struct Slot {
-  std::vector<JobId> asked;  // TakeWork without an answer.
-  std::deque<Duration> held; // Pieces of work in its care, as long as they should take.
-  Time since{};              // The first of them runs.
-  std::uint32_t early = 0;   // Over before the job said that they were taken.
-
-  std::size_t care() const {
-    return asked.size() + held.size() - std::min<std::size_t>(held.size(), early);
-  }
-
-  // Until it has nothing to do. What takes longer than it should takes as long again.
-  Duration left(Time now) const {
-    if (held.empty())
-      return {};
-    const auto spent = now - since;
-    const auto all = std::accumulate(held.begin(), held.end(), Duration{});
-    return spent < held.front() ? all - spent : all - held.front() + spent;
-  }
-  bool overdue(Time now) const { return !held.empty() && now - since >= held.front(); }
 };
 
 struct Peer {
@@ -83,7 +62,7 @@ struct Scheduler::Machine {
     std::deque<JobId> jobs;
   };
   std::deque<Turn> turns; // Whose turn it is first.
-  std::vector<Slot> slots;
+  Slots slots;
 
   std::map<NodeId, Peer> peers;
   std::uint64_t next_ask;
@@ -137,8 +116,7 @@ struct Scheduler::Machine {
     if (turn->jobs.empty())
       turns.erase(turn);
     jobs.erase(known);
-    for (auto& slot : slots) // It will not answer any more.
-      std::erase(slot.asked, job);
+    slots.forget(job);
   }
 
   std::optional<JobId> next_job(bool idle_slot) {
@@ -162,62 +140,28 @@ struct Scheduler::Machine {
 
   void fill(SchedulerEffects& out) {
     while (!paused) {
-      const auto least =
-          std::min_element(slots.begin(), slots.end(),
-                           [](const Slot& a, const Slot& b) { return a.care() < b.care(); });
-      if (least->care() >= config.pipeline)
+      const auto slot = slots.least_busy();
+      if (slots.care(slot) >= config.pipeline)
         return;
-      const auto job = next_job(least->care() == 0);
+      const auto job = next_job(slots.care(slot) == 0);
       if (!job)
         return;
       ++jobs.at(*job).asked;
-      least->asked.push_back(*job);
-      out.emplace_back(TakeWork{*job, std::uint32_t(least - slots.begin())});
+      slots.asked(slot, *job);
+      out.emplace_back(TakeWork{*job, slot});
     }
   }
 
-  void took(const JobId& job, std::uint32_t number, bool got, Time now) {
-    if (number >= slots.size())
-      return;
-    auto& slot = slots[number];
-    const auto asked = std::find(slot.asked.begin(), slot.asked.end(), job);
-    const bool expected = asked != slot.asked.end();
-    if (expected)
-      slot.asked.erase(asked);
+  void took(const JobId& job, std::uint32_t slot, bool got, Time now) {
     const auto known = jobs.find(job);
-    if (got && slot.early > 0)
-      --slot.early;
-    else if (got)
-      hold(slot, known == jobs.end() ? 0 : known->second.report.piece_ns, now);
+    const auto ns = known == jobs.end() ? 0 : known->second.report.piece_ns;
+    const Duration piece = std::chrono::nanoseconds(std::min(ns, hold_ns_max));
+    const bool expected = slots.answered(slot, job, got ? std::optional(piece) : std::nullopt, now);
     if (known == jobs.end() || !expected)
       return;
     --known->second.asked;
     if (!got)
       known->second.dry_until = now + dry_pause;
-  }
-
-  void hold(Slot& slot, std::uint64_t ns, Time now) {
-    if (slot.held.empty())
-      slot.since = now;
-    slot.held.push_back(std::chrono::nanoseconds(std::min(ns, hold_ns_max)));
-  }
-
-  void freed(std::uint32_t number, Time now) {
-    if (number >= slots.size())
-      return;
-    auto& slot = slots[number];
-    slot.since = now;
-    if (!slot.held.empty())
-      slot.held.pop_front();
-    else if (slot.early < slot.asked.size()) // It outran the job's answer.
-      ++slot.early;
-  }
-
-  void reset(std::uint32_t number) {
-    if (number >= slots.size())
-      return;
-    slots[number].held.clear();
-    slots[number].early = 0;
   }
 
   void queued(const JobId& id, const QueueReport& report, Time now) {
@@ -358,28 +302,9 @@ struct Scheduler::Machine {
     return 2 * sum / std::int64_t(from.size());
   }
 
-  // How long the slots together will have nothing to do in the span ahead, but for what is queued.
-  Duration idle_in(Duration span, Time now) const {
-    Duration idle{};
-    for (const auto& slot : slots)
-      idle += std::max(Duration{}, span - slot.left(now));
-    return idle;
-  }
-
   bool lasts(Duration idle) const { // What is queued here.
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(idle).count();
     return double(queued_ns(0)) >= double(ns);
-  }
-
-  // When a slot's end comes near enough to make idle_in more than nothing.
-  std::optional<Time> dry_at(Duration span, Time now) const {
-    std::optional<Time> first;
-    for (const auto& slot : slots)
-      if (!slot.overdue(now) && slot.left(now) >= span) {
-        const auto at = now + slot.left(now) - span + Duration(1);
-        first = first ? std::min(*first, at) : at;
-      }
-    return first;
   }
 
   void consider_asking(Time now, SchedulerEffects& out) {
@@ -388,9 +313,9 @@ struct Scheduler::Machine {
       return;
     const auto from = victims(now);
     const auto span = ahead(from);
-    if (lasts(idle_in(span, now))) {
+    if (lasts(slots.idle_in(span, now))) {
       if (!lasts(span * config.slots))
-        retry_at = dry_at(span, now);
+        retry_at = slots.dry_at(span, now);
       return;
     }
     const bool coming = awaited && awaited->until > now;
@@ -463,7 +388,7 @@ struct Scheduler::Machine {
     }
     if (grant.leases.empty())
       return came_empty(now);
-    if (!accept(from, grant, objection(grant), now, out))
+    if (!accept(from, grant, now, out))
       return ask_failed(config.retry_max, now);
     ask.reset();
   }
@@ -472,16 +397,15 @@ struct Scheduler::Machine {
     if (grant.leases.empty())
       return lifelines.close(from, now + config.retry_max);
     lifelines.drop(from);
-    accept(from, grant, objection(grant), now, out);
+    accept(from, grant, now, out);
   }
 
-  bool accept(NodeId from, const Grant& grant, const std::optional<std::string>& objection,
-              Time now, SchedulerEffects& out) {
+  bool accept(NodeId from, const Grant& grant, Time now, SchedulerEffects& out) {
     answered.emplace_back(from, grant.leases.front().id);
     if (answered.size() > answered_max)
       answered.pop_front();
-    if (objection) {
-      refuse(from, grant, *objection, out);
+    if (const auto why = objection(grant)) {
+      refuse(from, grant, *why, out);
       return false;
     }
     waiting.drop(from); // It has work by now.
@@ -567,9 +491,7 @@ struct Scheduler::Machine {
   // --- Time ---
 
   OwnLoad load() const {
-    const auto idle = std::count_if(slots.begin(), slots.end(),
-                                    [](const Slot& slot) { return slot.care() == 0; });
-    return {paused || config.slots == 0 ? 0 : std::uint32_t(idle), std::bit_floor(queued_ns(1))};
+    return {paused || config.slots == 0 ? 0 : slots.idle(), std::bit_floor(queued_ns(1))};
   }
 
   void tick(Time now) {
@@ -632,12 +554,12 @@ SchedulerEffects Scheduler::job_closed(const JobId& job, Time now) {
 }
 
 SchedulerEffects Scheduler::slot_free(std::uint32_t slot, Time now) {
-  machine_->freed(slot, now);
+  machine_->slots.freed(slot, now);
   return machine_->settled({}, now);
 }
 
 SchedulerEffects Scheduler::slot_reset(std::uint32_t slot, Time now) {
-  machine_->reset(slot);
+  machine_->slots.reset(slot);
   return machine_->settled({}, now);
 }
 
