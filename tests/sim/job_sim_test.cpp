@@ -93,6 +93,8 @@ private:
       power_ += config.speed * config.slots;
       world.add(config);
     }
+    if (seed_ % 4 == 2) // Else they meet as they steal; then few lifelines are laid in time.
+      world.acquaint();
   }
 
   void set_up_jobs() {

@@ -70,6 +70,14 @@ public:
   std::uint32_t slots(Index n) const { return nodes_[n].config.slots; }
   void set_pace(Index n, double pace) { nodes_[n].pace = pace; } // Of what its record says.
 
+  // Each with two others, as an active view would.
+  void acquaint() {
+    for (Index n = 0; n < size(); ++n)
+      for (const Index ahead : {Index{1}, Index(2 + dice_() % size())})
+        if (const auto other = (n + ahead) % size(); other != n)
+          dial(n, other);
+  }
+
   Index add(JobConfig config) {
     const auto n = nodes_.size();
     for (std::size_t i = 0; i < config.self.key.size(); ++i)
