@@ -4,6 +4,7 @@
 #include "node/node_actor.hpp"
 #include "node/secret_file.hpp"
 #include "node/speed.hpp"
+#include "node/store/needed.hpp"
 #include "node/worker/worker.hpp"
 
 #include <asio/executor_work_guard.hpp>
@@ -25,7 +26,8 @@
 namespace tessera {
 namespace {
 
-constexpr std::uint16_t ports_tried = 100; // From the default one up, where none was asked for.
+constexpr std::uint16_t ports_tried = 100;     // From the default one up, where none was asked for.
+constexpr std::uint64_t start_bytes = 1 << 20; // Guess: more than a start writes.
 constexpr int exit_failed = 1, exit_usage = 2;
 
 using CannotStart = Node::CannotStart;
@@ -179,11 +181,12 @@ struct Node::Parts {
     log_->set_pattern("%H:%M:%S %^%l%$ %v");
     fresh_ = !std::filesystem::exists(options.paths.key);
     identity_.emplace(must(Identity::load_or_create(options.paths.key)));
+    choose_mesh();
+    codec_ = std::make_shared<const Codec>(*identity_, mesh_.id);
     open_journal();
-    join();
+    must(save_mesh(options_.paths.mesh, mesh_)); // Now that no other node runs here.
     io_.emplace();
     listen();
-    codec_ = std::make_shared<const Codec>(*identity_, mesh_.id);
     system_.emplace(config_);
     node_ = system_->spawn(node_actor, setup());
     await_wired();
@@ -212,11 +215,21 @@ struct Node::Parts {
 
   void open_journal() {
     auto journal = must(Journal::open(options_.paths.journal));
+    make_room(journal);
     boot_ = must(journal.next_boot());
     remembered_ = must(journal.peers());
   }
 
-  void join() {
+  // On a disk that old blobs fill, those that no job needs go.
+  void make_room(Journal& journal) {
+    const auto disk = std::filesystem::space(options_.paths.journal);
+    if (disk.available >= start_bytes)
+      return;
+    auto blobs = must(Blobs::open(options_.paths.blobs, options_.blob_quota_bytes));
+    must(forget_unneeded(journal, blobs, *codec_, start_bytes - disk.available));
+  }
+
+  void choose_mesh() {
     const auto before = must(load_mesh(options_.paths.mesh));
     mesh_ = chosen_mesh(options_, before);
     founded_ = !before && options_.invite.empty() && !mesh_.open();
@@ -225,7 +238,6 @@ struct Node::Parts {
       mesh_.add_seeds(invited);
     }
     mesh_.add_seeds(options_.seeds);
-    must(save_mesh(options_.paths.mesh, mesh_));
     seeds_ = mesh_.seeds;
   }
 

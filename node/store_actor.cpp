@@ -1,5 +1,7 @@
 #include "node/store_actor.hpp"
 
+#include "node/store/needed.hpp"
+
 #include <caf/actor_cast.hpp>
 
 namespace tessera {
@@ -270,16 +272,13 @@ Roots roots(Self self) {
     const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;
     if (!spec)
       continue; // Of another mesh, before this folder was moved.
-    auto status = status_of(self, job, spec);
-    if (status.state == JobState::done)
-      self->state.blobs->pin(status.result);
-    auto done = held(self, std::move(job.done));
-    if (job.ended_ms == 0) {
-      for (const auto& input : spec->spec.inputs)
-        pin_for(self, job.id, input.blob);
-      pin_done(self, job.id, done);
-    }
-    answer.roots.push_back({std::move(status), std::move(done)});
+    job.done = held(self, std::move(job.done));
+    for (const auto& blob : needed_blobs(job, spec->spec))
+      if (job.ended_ms > 0)
+        self->state.blobs->pin(blob);
+      else
+        pin_for(self, job.id, blob);
+    answer.roots.push_back({status_of(self, job, spec), std::move(job.done)});
   }
   return answer;
 }

@@ -1,3 +1,4 @@
+#include "node/store/needed.hpp"
 #include "tests/node/store_rig.hpp"
 
 #include <fstream>
@@ -211,6 +212,32 @@ TEST_CASE("peers are remembered, the latest word of them") {
   REQUIRE(peers);
   REQUIRE(peers->size() == 1);
   CHECK((*peers)[0].addresses == std::vector<Address>{{"10.0.0.2", 7700}});
+}
+
+TEST_CASE("before a start on a full disk all may go but what jobs need") {
+  StoreRig rig;
+  const auto input = kept(rig, pattern(1000)), old_input = kept(rig, pattern(1000, 2));
+  const auto large = large_partial('a'), old_large = large_partial('b');
+  kept(rig, bytes_of(large, 'a'));
+  kept(rig, bytes_of(old_large, 'b'));
+  const auto running = rig.accepted(input), over = rig.accepted(old_input);
+  rig.journaled(running, 1, {{{0, 0}, large}});
+  rig.journaled(over, 1, {{{0, 0}, old_large}});
+  const auto end = StoreRig::end_of(over, JobState::done, view("result"));
+  rig.stage.tell(rig.store, end);
+  rig.close();
+  {
+    auto journal = Journal::open(rig.journal_file());
+    auto blobs = Blobs::open(rig.blobs_folder(), 1 << 20);
+    REQUIRE(journal);
+    REQUIRE(blobs);
+    REQUIRE(forget_unneeded(*journal, *blobs, *rig.codec, 1 << 20));
+  }
+  rig.restart();
+  for (const auto& needed : {input, large.digest, end.status.result})
+    CHECK(rig.has(needed));
+  for (const auto& gone : {old_input, old_large.digest})
+    CHECK_FALSE(rig.has(gone));
 }
 
 TEST_CASE("a store whose journal or blobs cannot be used dies") {

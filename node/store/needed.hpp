@@ -1,0 +1,16 @@
+#pragma once
+
+#include "net/wire/codec.hpp"
+#include "node/store/blobs.hpp"
+#include "node/store/journal.hpp"
+
+// Which blobs cannot be had again: those that the journal's jobs need.
+namespace tessera {
+
+// While it runs its inputs and what is done of it, then its result.
+std::vector<BlobId> needed_blobs(const JournaledJob& job, const JobSpec& spec);
+
+// Before a store is there: drops so many bytes of blobs that no job needs, or all of these.
+Status forget_unneeded(Journal& journal, Blobs& blobs, const Codec& codec, std::uint64_t bytes);
+
+} // namespace tessera
