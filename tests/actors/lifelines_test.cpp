@@ -1,27 +1,15 @@
 #include "actors/lifelines.hpp"
-#include "actors/scheduler.hpp"
+#include "tests/actors/scheduler_rig.hpp"
 
 #include <doctest/doctest.h>
 
 #include <set>
 
 using namespace tessera;
+using namespace tessera::rig;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Time t0{};
-
-NodeId node(std::uint8_t n) {
-  NodeId id;
-  id.key[0] = n;
-  return id;
-}
-JobId job(std::uint8_t n) {
-  JobId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 Scheduler scheduler(std::uint32_t slots = 1, std::size_t lifelines = 4) {
   SchedulerConfig c;
@@ -30,24 +18,6 @@ Scheduler scheduler(std::uint32_t slots = 1, std::size_t lifelines = 4) {
   c.kernels = {"shape@1"};
   c.lifelines = lifelines;
   return {c, 7};
-}
-
-template<class M>
-std::vector<std::pair<NodeId, M>> sent(const SchedulerEffects& effects) {
-  std::vector<std::pair<NodeId, M>> found;
-  for (const auto& effect : effects)
-    if (const auto* send = std::get_if<SendTo>(&effect))
-      if (const auto* m = std::get_if<M>(&send->message))
-        found.emplace_back(send->to, *m);
-  return found;
-}
-template<class E>
-std::vector<E> all(const SchedulerEffects& effects) {
-  std::vector<E> found;
-  for (const auto& effect : effects)
-    if (const auto* e = std::get_if<E>(&effect))
-      found.push_back(*e);
-  return found;
 }
 
 StealAsk lifeline(std::uint64_t ask, double speed = 1, std::uint32_t wait_ms = 10'000) {

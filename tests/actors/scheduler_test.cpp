@@ -1,4 +1,4 @@
-#include "actors/scheduler.hpp"
+#include "tests/actors/scheduler_rig.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,22 +6,10 @@
 #include <set>
 
 using namespace tessera;
+using namespace tessera::rig;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Time t0{};
-
-NodeId node(std::uint8_t n) {
-  NodeId id;
-  id.key[0] = n;
-  return id;
-}
-JobId job(std::uint8_t n) {
-  JobId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 SchedulerConfig config(std::uint32_t slots = 1, std::uint32_t pipeline = 2) {
   SchedulerConfig c;
@@ -31,24 +19,6 @@ SchedulerConfig config(std::uint32_t slots = 1, std::uint32_t pipeline = 2) {
   c.kernels = {"shape@1"};
   c.lifelines = 0; // Those that are about them lay some.
   return c;
-}
-
-template<class E>
-std::vector<E> all(const SchedulerEffects& effects) {
-  std::vector<E> found;
-  for (const auto& effect : effects)
-    if (const auto* e = std::get_if<E>(&effect))
-      found.push_back(*e);
-  return found;
-}
-
-template<class M>
-std::vector<std::pair<NodeId, M>> sent(const SchedulerEffects& effects) {
-  std::vector<std::pair<NodeId, M>> found;
-  for (const auto& send : all<SendTo>(effects))
-    if (const auto* m = std::get_if<M>(&send.message))
-      found.emplace_back(send.to, *m);
-  return found;
 }
 
 Record record(std::uint8_t of, std::uint64_t stealable_ns, std::uint64_t sequence = 1) {

@@ -1,19 +1,13 @@
 #include "actors/slots.hpp"
+#include "tests/actors/scheduler_rig.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace tessera;
+using namespace tessera::rig;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Time t0{};
-
-JobId job(std::uint8_t n) {
-  JobId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 // With one piece of work in the care of slot 0.
 Slots busy(Duration piece) {
