@@ -27,11 +27,11 @@ void WaitingAsks::expire(Time now) {
   std::erase_if(all_, [&](const Waiting& w) { return w.until <= now; });
 }
 
-double WaitingAsks::power() const {
-  double sum = 0;
+std::vector<double> WaitingAsks::powers() const {
+  std::vector<double> all;
   for (const auto& w : all_)
-    sum += power_of(w.ask.speed, w.ask.slots);
-  return sum;
+    all.push_back(power_of(w.ask.speed, w.ask.slots));
+  return all;
 }
 
 void Lifelines::expire(Time now) {

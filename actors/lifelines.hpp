@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <vector>
 
 // Lifelines (architecture 4.3; the idea is that of Saraswat et al., "Lifeline-based global load
 // balancing", PPoPP 2011): who is idle and finds nobody with work asks a few peers to keep the ask,
@@ -39,7 +40,7 @@ public:
   void serve(Serve serve) {
     std::erase_if(all_, serve);
   }
-  double power() const; // Of all that wait.
+  std::vector<double> powers() const; // As they say, the oldest's first.
 
 private:
   std::deque<Waiting> all_;

@@ -18,6 +18,8 @@ constexpr auto dial_patience = std::chrono::seconds(6);     // A handshake has 5
 constexpr auto unreachable_pause = std::chrono::seconds(5); // A guess: mesh redials by itself.
 constexpr std::uint64_t piece_ns_max = 200'000'000;         // Longer is long: 10 x the usual block.
 constexpr std::uint64_t hold_ns_max = 1'000'000'000'000'000; // Sums of claims stay in range.
+// What one claim may count for against another: a lie leaves the rest of those who wait something.
+constexpr double claim_ratio_max = 16;
 constexpr auto dry_pause = std::chrono::seconds(1); // A job that yielded nothing, and said nothing.
 
 struct JobEntry {
@@ -218,11 +220,14 @@ struct Scheduler::Machine {
     if (!std::exchange(more_work, false) || waiting.empty())
       return;
     waiting.expire(now);
-    auto others = waiting.power();
+    const auto powers = waiting.powers();
+    auto behind = powers.begin();
     waiting.serve([&](const WaitingAsks::Waiting& w) {
-      const auto thief = power_of(w.ask.speed, w.ask.slots);
-      others = std::max(0.0, others - thief);
-      const auto share = steal_share((paused ? 0 : power()) + others, thief);
+      const auto thief = *behind++;
+      auto others = paused ? 0 : power();
+      for (auto other = behind; other != powers.end(); ++other)
+        others += std::min(*other, claim_ratio_max * thief);
+      const auto share = steal_share(others, thief);
       const auto job = richest(w.ask);
       if (!job || !promise(jobs.at(*job), share))
         return false;
