@@ -1,28 +1,15 @@
 #include "crypto/little_endian.hpp"
 #include "node/worker/block_run.hpp"
-#include "node/worker/wasm/module_run.hpp"
-#include "tests/support/wat.hpp"
-
-#include <doctest/doctest.h>
+#include "tests/node/engine/engine_rig.hpp"
 
 using namespace tessera;
 using namespace tessera::wasm;
+using rig::compiled;
+using rig::engine;
 using rig::kernel;
 using rig::wat;
 
 namespace {
-
-Engine& engine() {
-  static Engine one;
-  return one;
-}
-
-std::shared_ptr<Module> compiled(const Bytes& bytes, const Limits& limits = {}) {
-  auto module = Module::compile(engine(), "task.wasm", bytes, limits);
-  INFO((module ? "" : to_text(module.error())));
-  REQUIRE(module.ok());
-  return *module;
-}
 
 // What one leaf yields, or why it fails.
 Result<Bytes> leaf(const Bytes& bytes, const Limits& limits = {}, const ModuleJob& job = {}) {
