@@ -32,11 +32,8 @@ Bytes ends_well(const std::string& body) {
                 body + "(call $write (i32.const 0) (i32.const 4)) (i32.const 0))");
 }
 
-// The modules are made outside: wat2wasm is another program.
-const Bytes& plain() {
-  static const auto module = ends_well("");
-  return module;
-}
+// Made outside, since wat2wasm is another program.
+const Bytes plain = ends_well("");
 
 } // namespace
 
@@ -51,9 +48,9 @@ TEST_CASE("under the filter a module compiles and runs, traps and all") {
   const auto status = fate_of(
       [&](int) {
         for (int i = 0; i != 3; ++i) {
-          if (outcome(plain()) != "" || outcome(grows) != "" || outcome(makes_nan) != "")
+          if (outcome(plain) != "" || outcome(grows) != "" || outcome(makes_nan) != "")
             return 1;
-          if (outcome(plain(), {.strict_nans = true}) != "")
+          if (outcome(plain, {.strict_nans = true}) != "")
             return 2;
           if (outcome(traps) != "E720" || outcome(reaches) != "E720" || outcome(divides) != "E720")
             return 3;
@@ -69,13 +66,13 @@ TEST_CASE("under the filter a module compiles and runs, traps and all") {
 }
 
 TEST_CASE("where modules are not to run, making code kills the process") {
-  const auto status = fate_of([&](int) { return outcome(plain()) == "" ? 0 : 1; }, {}, warm);
+  const auto status = fate_of([&](int) { return outcome(plain) == "" ? 0 : 1; }, {}, warm);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGSYS);
 }
 
 TEST_CASE("an engine that is not warm is killed, and not let to set signal handlers") {
-  const auto status = fate_of([&](int) { return outcome(plain()) == "" ? 0 : 1; }, for_modules);
+  const auto status = fate_of([&](int) { return outcome(plain) == "" ? 0 : 1; }, for_modules);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGSYS);
 }
@@ -96,7 +93,7 @@ TEST_CASE("a module's memory ends at the worker's limit, and the worker lives") 
         for (int i = 0; i != 5; ++i)
           if (outcome(refused) != "")
             return 1;
-        return outcome(plain()) == "" ? 0 : 2;
+        return outcome(plain) == "" ? 0 : 2;
       },
       for_modules, warm);
   INFO("status " << status);
@@ -107,7 +104,7 @@ TEST_CASE("a module's memory ends at the worker's limit, and the worker lives") 
 TEST_CASE("as many modules as a worker may have open find room") {
   const auto status = fate_of(
       [&](int) {
-        const auto module = *Module::compile(engine(), "task.wasm", plain(), {});
+        const auto module = *Module::compile(engine(), "task.wasm", plain, {});
         std::vector<std::unique_ptr<Instance>> open;
         for (std::size_t i = 0; i != 2 * open_jobs_max; ++i) {
           auto instance = Instance::make(*module, {i % 2 == 0, false});
