@@ -3,12 +3,13 @@
 namespace tessera::wasm {
 
 // While an instance is being made: its start function may call us.
-void Guest::early_memory(wasmtime_caller_t* caller) {
+std::span<std::uint8_t> Guest::early_memory() {
   wasmtime_extern_t item;
-  has_early_ =
-      wasmtime_caller_export_get(caller, "memory", 6, &item) && item.kind == WASMTIME_EXTERN_MEMORY;
-  if (has_early_)
-    early_ = item.of.memory;
+  if (!wasmtime_caller_export_get(caller_, "memory", 6, &item) ||
+      item.kind != WASMTIME_EXTERN_MEMORY)
+    return {};
+  return {wasmtime_memory_data(context_, &item.of.memory),
+          wasmtime_memory_data_size(context_, &item.of.memory)};
 }
 
 bool Guest::ended(Error why) {

@@ -13,14 +13,8 @@ inline constexpr std::size_t message_bytes_max = 512; // Of what a module says w
 class Guest {
 public:
   explicit Guest(wasmtime_caller_t* caller)
-      : context_(wasmtime_caller_context(caller)),
-        host_(*static_cast<Host*>(wasmtime_context_get_data(context_))) {
-    if (!host_.memory)
-      early_memory(caller);
-    if (const auto& memory = host_.memory ? *host_.memory : early_; host_.memory || has_early_)
-      memory_ = {wasmtime_memory_data(context_, &memory),
-                 wasmtime_memory_data_size(context_, &memory)};
-  }
+      : caller_(caller), context_(wasmtime_caller_context(caller)),
+        host_(*static_cast<Host*>(wasmtime_context_get_data(context_))) {}
 
   Host& host() { return host_; }
 
@@ -28,10 +22,11 @@ public:
   // there.
   std::optional<std::span<std::uint8_t>> stretch(const char* function, std::uint32_t at,
                                                  std::uint64_t size) {
-    if (at + size <= memory_.size())
-      return memory_.subspan(at, size);
+    const auto memory = this->memory();
+    if (at + size <= memory.size()) [[likely]]
+      return memory.subspan(at, size);
     misused(function, "bytes " + std::to_string(at) + " to " + std::to_string(at + size) +
-                          " of a memory of " + std::to_string(memory_.size()));
+                          " of a memory of " + std::to_string(memory.size()));
     return std::nullopt;
   }
 
@@ -44,13 +39,16 @@ public:
   bool ended(Error why);
 
 private:
-  void early_memory(wasmtime_caller_t* caller);
+  std::span<std::uint8_t> memory() { // Its base never moves (engine.cpp); its size grows.
+    if (!host_.memory) [[unlikely]]
+      return early_memory();
+    return {host_.memory_base, wasmtime_memory_data_size(context_, &*host_.memory)};
+  }
+  std::span<std::uint8_t> early_memory();
 
+  wasmtime_caller_t* caller_;
   wasmtime_context_t* context_;
   Host& host_;
-  wasmtime_memory_t early_{};
-  bool has_early_ = false;
-  std::span<std::uint8_t> memory_;
 };
 
 using HostCall = bool (*)(Guest& guest, wasmtime_val_raw_t* values); // False: the call ends.

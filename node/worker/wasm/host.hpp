@@ -23,6 +23,7 @@ struct Host {
 
   Limits limits;
   std::optional<wasmtime_memory_t> memory; // Once the instance is there.
+  std::uint8_t* memory_base = nullptr;
   std::array<ByteView, 3> slots{};
   Bytes* out = nullptr; // Null: no call is going on.
   std::size_t out_before = 0;

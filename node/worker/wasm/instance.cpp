@@ -63,6 +63,7 @@ Status Instance::find_entries() {
   const auto memory = find("memory");
   assert(memory && memory->kind == WASMTIME_EXTERN_MEMORY); // check_module saw to it.
   host_.memory = memory->of.memory;
+  host_.memory_base = wasmtime_memory_data(context_, &*host_.memory);
   const bool has[] = {true, abi.merges, abi.steps};
   for (std::size_t i = 0; i != entries_.size(); ++i)
     if (has[i])
@@ -90,15 +91,18 @@ Fall Instance::enter(const wasmtime_func_t& function, wasmtime_val_raw_t* values
   return fall;
 }
 
-Status Instance::answered(const Fall& fall, std::int32_t answer, const std::string& entry) {
+Status Instance::answered(const Fall& fall, std::int32_t answer, std::string_view entry) {
+  if (!fall && answer == 0) [[likely]]
+    return Nothing{};
   if (fall && !host_.exited)
-    return explain(fall, host_, module_.abi().outline, entry);
+    return explain(fall, host_, module_.abi().outline, std::string{entry});
   if (host_.exited)
     answer = *host_.exited;
   if (answer == 0)
     return Nothing{};
   const auto words = plain_text(host_.complaint, message_bytes_max);
-  return Error{"E727", "the module's " + entry + " failed with " + std::to_string(answer),
+  return Error{"E727",
+               "the module's " + std::string{entry} + " failed with " + std::to_string(answer),
                words.empty() ? "it gave no reason: 0 is success" : "its stderr ends: " + words,
                "look at its parameters and input; its author knows what the number means"};
 }
@@ -116,7 +120,7 @@ Status Instance::call(Entry entry, const Slots& slots, Bytes& out, std::vector<B
   const auto answers = module_.abi().form == Form::kernel;
   const auto fall = enter(*function, value, answers);
   auto status = answered(fall, answers ? value[0].i32 : 0,
-                         answers ? std::string{entry_names[std::size_t(entry)]} : "_start");
+                         answers ? entry_names[std::size_t(entry)] : "_start");
   host_.end();
   if (!status) {
     out.resize(out_before);

@@ -28,7 +28,7 @@ private:
   Status start(const Module::Code& code);
   Status find_entries();
   Fall enter(const wasmtime_func_t& function, wasmtime_val_raw_t* values, std::size_t size);
-  Status answered(const Fall& fall, std::int32_t answer, const std::string& entry);
+  Status answered(const Fall& fall, std::int32_t answer, std::string_view entry);
   void refuel();
 
   Module& module_;

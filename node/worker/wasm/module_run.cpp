@@ -126,11 +126,23 @@ Status ModuleRun::make(std::unique_ptr<Instance>& instance, Mode mode) {
 Status ModuleRun::enter(std::unique_ptr<Instance>& instance, Entry entry, const Slots& slots,
                         Bytes& out, Tasks tasks) {
   auto status = instance->call(entry, slots, out, tasks);
-  totals_.memory_bytes_max = std::max(totals_.memory_bytes_max, instance->memory_bytes());
   last_fuel_ = instance->fuel_used();
-  if (!status || module_->abi().form == Form::command)
+  if (!status || module_->abi().form == Form::command) {
+    note_memory(instance);
     instance.reset();
+  }
   return status;
+}
+
+void ModuleRun::note_memory(const std::unique_ptr<Instance>& instance) {
+  if (instance)
+    totals_.memory_bytes_max = std::max(totals_.memory_bytes_max, instance->memory_bytes());
+}
+
+const Totals& ModuleRun::totals() {
+  note_memory(plain_);
+  note_memory(canonical_);
+  return totals_;
 }
 
 } // namespace tessera::wasm

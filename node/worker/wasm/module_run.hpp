@@ -44,7 +44,7 @@ public:
   // Rounds: the next state. E503: the module exports no step.
   Status step(ByteView state, ByteView merged, Bytes& out);
 
-  const Totals& totals() const { return totals_; }
+  const Totals& totals();
 
 private:
   using Tasks = std::vector<Bytes>*;
@@ -54,6 +54,7 @@ private:
   Status make(std::unique_ptr<Instance>& instance, Mode mode);
   Status enter(std::unique_ptr<Instance>& instance, Entry entry, const Slots& slots, Bytes& out,
                Tasks tasks);
+  void note_memory(const std::unique_ptr<Instance>& instance);
   bool fuel() const { return module_->limits().fuel != 0; }
 
   std::shared_ptr<Module> module_;
