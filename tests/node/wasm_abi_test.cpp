@@ -96,7 +96,7 @@ TEST_CASE("an import that is not offered is refused by name, with how to build i
       {R"((import "tessera0" "len" (global i32)))", "tessera0.len", "one ABI version"},
       {R"((import "wbg" "__wbindgen_throw" (func (param i32 i32))))", "wbg.__wbindgen_throw",
        "bindgen"},
-      {R"((import "env" "t\1b[31m" (func)))", "env.t [31m", "define t [31m,"},
+      {R"((import "env" "t\1b[31m" (func)))", "env.t [31m", "define t [31m in"},
   };
   for (const auto& o : others) {
     CAPTURE(o.what);
