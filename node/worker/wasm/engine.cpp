@@ -1,6 +1,6 @@
 #include "node/worker/wasm/engine.hpp"
 
-#include <cstdint>
+#include "node/worker/wasm/memory.hpp"
 
 namespace tessera::wasm {
 
@@ -58,9 +58,10 @@ void set_language(wasm_config_t* c) {
 }
 
 // Null: `target` is not known to this build.
-wasm_config_t* config(Mode mode) {
+wasm_config_t* config(Mode mode, std::uint64_t* refusals) {
   auto* c = wasm_config_new();
   set_walls(c);
+  set_memory_maker(c, refusals);
   set_language(c);
   wasmtime_config_strategy_set(c, WASMTIME_STRATEGY_CRANELIFT);
   wasmtime_config_cranelift_opt_level_set(c, WASMTIME_OPT_LEVEL_SPEED);
@@ -76,7 +77,7 @@ wasm_config_t* config(Mode mode) {
   return c;
 }
 
-// One function, in pages of its own: enough to make wasmtime take what it takes but once.
+// (module (func (export "f"))): enough to make wasmtime take what it takes but once.
 constexpr std::uint8_t tiny[] = {0, 'a', 's', 'm', 1, 0, 0,   0, 1, 4,   1, 0x60, 0, 0, 3,  2,
                                  1, 0,   7,   5,   1, 1, 'f', 0, 0, 0xa, 4, 1,    2, 0, 0xb};
 
@@ -88,7 +89,7 @@ Result<wasm_engine_t*> Engine::get(Mode mode) {
     return engine.get();
   if (!cpu_does())
     return no_engine("its CPU is older than x86-64-v2 (SSE4.2, POPCNT)");
-  auto* c = config(mode);
+  auto* c = config(mode, refusals_.get());
   if (!c)
     return no_engine("its build of wasmtime has no compiler for " + std::string{target});
   engine.reset(wasm_engine_new_with_config(c));
@@ -96,16 +97,16 @@ Result<wasm_engine_t*> Engine::get(Mode mode) {
 }
 
 Status Engine::warm_up() {
-  for (const bool canonical_nans : {false, true})
-    if (auto made = get({canonical_nans, false}); !made)
-      return made.error();
+  if (auto canonical = get({true, false}); !canonical)
+    return canonical.error();
+  const auto plain = get({});
+  if (!plain)
+    return plain.error();
   wasmtime_module_t* module = nullptr;
-  const auto* plain = engines_[0].get();
-  if (const ErrorHandle error{
-          wasmtime_module_new(const_cast<wasm_engine_t*>(plain), tiny, sizeof tiny, &module)})
+  if (const ErrorHandle error{wasmtime_module_new(*plain, tiny, sizeof tiny, &module)})
     return no_engine(message_of(*error));
   const ModuleHandle owned{module};
-  const StoreHandle store{wasmtime_store_new(const_cast<wasm_engine_t*>(plain), nullptr, nullptr)};
+  const StoreHandle store{wasmtime_store_new(*plain, nullptr, nullptr)};
   auto* context = wasmtime_store_context(store.get());
   wasmtime_instance_t instance;
   wasm_trap_t* trap = nullptr;

@@ -4,6 +4,7 @@
 #include "node/worker/wasm/handles.hpp"
 
 #include <array>
+#include <cstdint>
 
 // wasmtime as every worker sets it up: Cranelift for speed, one thread, and the same code on every
 // node of one architecture. SIMD is on. Off are threads, relaxed SIMD, tail calls, 64-bit and
@@ -27,7 +28,11 @@ public:
   // does not let it take later. E729.
   Status warm_up();
 
+  // How many memories this machine refused so far, to be made or to grow (memory.hpp).
+  std::uint64_t refusals() const { return *refusals_; }
+
 private:
+  std::unique_ptr<std::uint64_t> refusals_ = std::make_unique<std::uint64_t>(0);
   std::array<EngineHandle, 4> engines_; // By mode.
 };
 

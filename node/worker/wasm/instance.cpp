@@ -16,6 +16,12 @@ Error too_long(std::size_t size) {
           "modules are 32-bit: give at most 4294967295 bytes, or use smaller leaves"};
 }
 
+Error no_memory_here() {
+  return {"E712", "a task needs more memory than its worker may have",
+          "the module asked for more, within its own limit, and this machine had none",
+          "raise the limit on nodes that have more, or lower the module's in the spec"};
+}
+
 } // namespace
 
 Result<std::unique_ptr<Instance>> Instance::make(Module& module, Mode mode) {
@@ -23,7 +29,11 @@ Result<std::unique_ptr<Instance>> Instance::make(Module& module, Mode mode) {
   if (!code)
     return code.error();
   std::unique_ptr<Instance> instance{new Instance{module, mode}};
-  if (auto started = instance->start(**code); !started)
+  const auto refusals = module.engine().refusals();
+  const auto started = instance->start(**code);
+  if (module.engine().refusals() != refusals)
+    return no_memory_here();
+  if (!started)
     return started.error();
   return instance;
 }
@@ -118,9 +128,12 @@ Status Instance::call(Entry entry, const Slots& slots, Bytes& out, std::vector<B
   wasmtime_val_raw_t value[1];
   value[0].i32 = 0;
   const auto answers = module_.abi().form == Form::kernel;
+  const auto refusals = module_.engine().refusals();
   const auto fall = enter(*function, value, answers);
-  auto status = answered(fall, answers ? value[0].i32 : 0,
-                         answers ? entry_names[std::size_t(entry)] : "_start");
+  Status status = module_.engine().refusals() != refusals
+                      ? no_memory_here()
+                      : answered(fall, answers ? value[0].i32 : 0,
+                                 answers ? entry_names[std::size_t(entry)] : "_start");
   host_.end();
   if (!status) {
     out.resize(out_before);

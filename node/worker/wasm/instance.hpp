@@ -12,7 +12,8 @@ enum class Entry : std::uint8_t { run, merge, step };
 
 class Instance {
 public:
-  // Runs its start function and `_initialize`. Errors: E720-E723, E726, E728; Module::code's.
+  // Runs its start function and `_initialize`. Errors: E720-E723, E726, E728;
+  // E712: this machine refused memory that the limits allow; Module::code's.
   static Result<std::unique_ptr<Instance>> make(Module& module, Mode mode);
 
   // Appends the output to `out`, and child tasks to `tasks` (null: none may be spawned). On an

@@ -17,6 +17,7 @@ public:
   static Result<std::shared_ptr<Module>> compile(Engine& engine, std::string name, ByteView bytes,
                                                  const Limits& limits, Mode mode = {});
 
+  const Engine& engine() const { return engine_; }
   const std::string& name() const { return name_; }
   const Abi& abi() const { return abi_; }
   const Limits& limits() const { return limits_; }
