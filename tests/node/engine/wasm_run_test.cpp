@@ -154,19 +154,22 @@ TEST_CASE("output and children stop at their limits") {
   CHECK(code_of(leaf(flood, limits)) == "E724");
   limits.spawned_tasks = 5;
   limits.spawned_bytes = 100;
-  for (const auto& [times, size, code] :
-       {std::tuple{5, 20, ""}, {6, 1, "E725"}, {2, 51, "E725"}, {5, 0, ""}, {6, 0, "E725"}}) {
-    CAPTURE(times);
-    CAPTURE(size);
+  const struct {
+    int times, size;
+    const char* code;
+  } cases[] = {{5, 20, ""}, {6, 1, "E725"}, {2, 51, "E725"}, {5, 0, ""}, {6, 0, "E725"}};
+  for (const auto& c : cases) {
+    CAPTURE(c.times);
+    CAPTURE(c.size);
     std::string body;
-    for (int i = 0; i != times; ++i)
-      body += "(call $spawn (i32.const 0) (i32.const " + std::to_string(size) + "))";
+    for (int i = 0; i != c.times; ++i)
+      body += "(call $spawn (i32.const 0) (i32.const " + std::to_string(c.size) + "))";
     ModuleRun run{compiled(runs(body), limits), {}};
     std::vector<Bytes> children(1);
     Bytes out;
     const auto ran = run.task(view("task"), out, children);
-    CHECK((ran ? "" : ran.error().code) == code);
-    CHECK(children.size() == 1 + (ran ? std::size_t(times) : 0));
+    CHECK((ran ? "" : ran.error().code) == c.code);
+    CHECK(children.size() == 1 + (ran ? std::size_t(c.times) : 0));
     // What one call spawned does not count for the next.
     CHECK(run.task(view("task"), out, children).ok() == ran.ok());
   }
@@ -206,20 +209,23 @@ TEST_CASE("a trap tells where it was, by names") {
 }
 
 TEST_CASE("each kind of trap has its words") {
-  for (const auto& [body, words] : {
-           std::pair{"(unreachable)", "unreachable"},
-           {"(drop (i32.load (i32.const 65533)))", "outside of its memory"},
-           {"(drop (i64.load offset=0xffffffff (i32.const -1)))", "outside of its memory"},
-           {"(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))", "overflow"},
-           {"(drop (i32.trunc_f64_s (f64.const nan)))", "conversion to integer"},
-           {"(call_indirect (i32.const 9))", "outside of a table"},
-           {"(call_indirect (i32.const 0))", "null function pointer"},
-           {"(call_indirect (i32.const 1))", "of another type"},
-       }) {
-    CAPTURE(body);
-    const auto result = leaf(runs(body, "(table 2 2 funcref) (elem (i32.const 1) $len)"));
+  const struct {
+    const char *body, *words;
+  } cases[] = {
+      {"(unreachable)", "unreachable"},
+      {"(drop (i32.load (i32.const 65533)))", "outside of its memory"},
+      {"(drop (i64.load offset=0xffffffff (i32.const -1)))", "outside of its memory"},
+      {"(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))", "overflow"},
+      {"(drop (i32.trunc_f64_s (f64.const nan)))", "conversion to integer"},
+      {"(call_indirect (i32.const 9))", "outside of a table"},
+      {"(call_indirect (i32.const 0))", "null function pointer"},
+      {"(call_indirect (i32.const 1))", "of another type"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.body);
+    const auto result = leaf(runs(c.body, "(table 2 2 funcref) (elem (i32.const 1) $len)"));
     REQUIRE(code_of(result) == "E720");
-    CHECK(result.error().what.find(words) != std::string::npos);
+    CHECK(result.error().what.find(c.words) != std::string::npos);
   }
 }
 
