@@ -12,7 +12,9 @@ Status in_items(Status status, std::uint64_t begin, std::uint64_t end) {
   if (status)
     return status;
   auto error = status.error();
-  error.what += ", at items " + std::to_string(begin) + " to " + std::to_string(end - 1);
+  error.what += end - begin == 1
+                    ? ", at item " + std::to_string(begin)
+                    : ", at items " + std::to_string(begin) + " to " + std::to_string(end - 1);
   return error;
 }
 

@@ -309,7 +309,10 @@ TEST_CASE("after a failure the next call finds a fresh instance") {
   Bytes out;
   std::string fates;
   for (std::uint64_t i = 0; i != 5; ++i)
-    fates += run.run(i, i + 1, out) ? '.' : 'x';
+    if (const auto ran = run.run(i, i + 1, out); ran)
+      fates += '.';
+    else
+      fates += ran.error().what.ends_with(", at item 2") ? 'x' : '?';
   CHECK(fates == "..x..");
   CHECK(text_of(out) == "1212");
 }
