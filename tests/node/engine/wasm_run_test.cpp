@@ -419,6 +419,18 @@ TEST_CASE("a WASI command reads its input slot and writes its output") {
   CHECK(text_of(out) == text);
 }
 
+TEST_CASE("a command finds its memory as at its first start, each time") {
+  ModuleRun run{compiled(wat(command(R"(
+      (i32.store8 (i32.const 500) (i32.add (i32.load8_u (i32.const 500)) (i32.const 65)))
+      (i32.store (i32.const 32) (i32.const 500)) (i32.store (i32.const 36) (i32.const 1))
+      (drop (call $fd_write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 104))))"))),
+                {}};
+  Bytes out;
+  for (std::uint64_t i = 0; i != 3; ++i)
+    REQUIRE(run.run(i, i + 1, out).ok());
+  CHECK(text_of(out) == "AAA");
+}
+
 TEST_CASE("a command's exit code and stderr tell why it failed") {
   const ModuleJob job{.input = view("no such row"), .record_bytes = 1};
   const auto failed = commanded("(call $copy (i32.const 2)) (call $proc_exit (i32.const 3))", job);
