@@ -1,4 +1,4 @@
-# Defines `wasmtime` where TESSERA_WASM is on and cmake/wasmtime has built one for this compiler (cmake/prepare sees to it).
+# Defines `wasmtime` where TESSERA_WASM is on and cmake/wasmtime has built one; cmake/prepare sees to that.
 option(TESSERA_WASM "Run WebAssembly modules" ON)
 if(TESSERA_WASM)
   execute_process(COMMAND ${CMAKE_SOURCE_DIR}/cmake/wasmtime --cached OUTPUT_VARIABLE folder

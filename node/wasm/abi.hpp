@@ -13,7 +13,7 @@ struct Limits {
   std::uint32_t functions = 50'000;       // Imported ones with them.
   std::uint64_t function_bytes = 1 << 20; // One body: compiling takes longest on long ones.
   std::uint64_t memory_bytes = 256 << 20; // Linear memory.
-  std::uint64_t table_elements = 100'000; // Of all tables, at any time.
+  std::uint64_t table_elements = 100'000; // Of all tables at first, of each one later.
   std::uint64_t output_bytes = 64 << 20;  // Of one call.
   std::uint64_t spawned_bytes = 16 << 20; // Of one call, its child tasks together.
   std::uint64_t spawned_tasks = 65'536;   // Of one call.

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view entry_names[] = {"run", "merge", "step"};
 
 Error too_long(std::size_t size) {
-  return {"E728", "a slot is too long for a module", std::to_string(size) + " bytes were given",
+  return {"E730", "a slot is too long for a module", std::to_string(size) + " bytes were given",
           "modules are 32-bit: give at most 4294967295 bytes, or use smaller leaves"};
 }
 

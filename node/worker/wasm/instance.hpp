@@ -4,8 +4,8 @@
 #include "node/worker/wasm/module.hpp"
 #include "node/worker/wasm/trap.hpp"
 
-// A module with memory of its own, called many times. About 10 us to make; a call costs tens of
-// nanoseconds.
+// A module with memory of its own, called many times. Some microseconds to make; a call costs
+// tens of nanoseconds.
 namespace tessera::wasm {
 
 enum class Entry : std::uint8_t { run, merge, step };
@@ -18,7 +18,8 @@ public:
 
   // Appends the output to `out`, and child tasks to `tasks` (null: none may be spawned). On an
   // error both hold what was there before. Errors: as of make, and E724, E725 (limits), E727 (it
-  // answers that it failed). After one, the instance is not to be called again.
+  // answers that it failed), E730 (a slot of 4 GiB or more). After one, the instance is not to be
+  // called again.
   Status call(Entry entry, const Slots& slots, Bytes& out, std::vector<Bytes>* tasks = nullptr);
 
   std::uint64_t fuel_used() const { return fuel_used_; } // Of the last call; 0 where not counted.

@@ -147,6 +147,16 @@ TEST_CASE("what a host call is passed is never believed") {
   CHECK(edges->size() == 65536);
 }
 
+TEST_CASE("a slot that 32 bits cannot count is refused before the call") {
+  const auto module = compiled(runs(""));
+  const auto instance = *Instance::make(*module, {});
+  const std::uint8_t byte = 0;
+  Bytes out; // The view is not looked into.
+  const auto called = instance->call(Entry::run, {{}, {&byte, std::size_t{1} << 32}, {}}, out);
+  REQUIRE_FALSE(called.ok());
+  CHECK(called.error().code == "E730");
+}
+
 TEST_CASE("output and children stop at their limits") {
   const auto flood = runs("(loop $l (call $write (i32.const 0) (i32.const 1000)) (br $l))");
   Limits limits;
