@@ -17,11 +17,22 @@ const std::vector<std::string> rooms{"crypto", "net", "actors", "node"};
 
 // Each library lives in one place.
 const std::vector<std::pair<std::string, std::string>> guests{
-    {"sodium", "crypto/"},        {"capnp/", "net/wire/"},           {"kj/", "net/wire/"},
-    {"asio", "net/asio/|node/"},  {"caf/", "actors/.*_actor|node/"}, {"sqlite3", "node/store/"},
-    {"wasmtime", "node/worker/"}, {"seccomp", "node/worker/"},       {"restinio", "node/http/"},
-    {"CLI/", "node/cli/"},        {"httplib", "node/cli/"},          {"png", "node/kernels/"},
-    {"jpeglib", "node/kernels/"}, {"toml++", "node/cli/"},
+    {"sodium", "crypto/"},
+    {"capnp/", "net/wire/"},
+    {"kj/", "net/wire/"},
+    {"asio", "net/asio/|node/"},
+    {"caf/", "actors/.*_actor|node/"},
+    {"sqlite3", "node/store/"},
+    {"wasmtime", "node/worker/wasm/"},
+    {"wasm.h", "node/worker/wasm/"},
+    {"wasi.h", "node/worker/wasm/"},
+    {"seccomp", "node/worker/"},
+    {"restinio", "node/http/"},
+    {"CLI/", "node/cli/"},
+    {"httplib", "node/cli/"},
+    {"png", "node/kernels/"},
+    {"jpeglib", "node/kernels/"},
+    {"toml++", "node/cli/"},
 };
 
 const std::vector<std::string> top_level{
@@ -81,6 +92,9 @@ TEST_CASE("the house test objects to what it should") {
   CHECK(objection({"net/session.cpp", "sodium.h"}) != "");
   CHECK(objection({"actors/job.cpp", "caf/actor.hpp"}) != "");
   CHECK(objection({"actors/job_actor.cpp", "caf/actor.hpp"}) == "");
+  CHECK(objection({"node/wasm/abi.cpp", "wasmtime.h"}) != "");
+  CHECK(objection({"node/worker/serve.cpp", "wasm.h"}) != "");
+  CHECK(objection({"node/worker/wasm/engine.cpp", "wasmtime.h"}) == "");
 }
 
 TEST_CASE("the top level holds what it should, and no more") {

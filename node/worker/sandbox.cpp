@@ -45,11 +45,15 @@ Status limit_resources(const WorkerLimits& limits) {
   errno = 0;
   if (::setpriority(PRIO_PROCESS, 0, limits.nice) != 0)
     return refused("nice");
-  // What is written to memfds is not address space: RLIMIT_FSIZE bounds each of them.
-  for (auto set : {limit(RLIMIT_CORE, 0, "RLIMIT_CORE"),
-                   limit(RLIMIT_NOFILE, descriptors_max, "RLIMIT_NOFILE"),
-                   limit(RLIMIT_FSIZE, limits.memory_bytes, "RLIMIT_FSIZE"),
-                   limit(RLIMIT_AS, sanitized ? RLIM_INFINITY : limits.memory_bytes, "RLIMIT_AS")})
+  // What is written to memfds is not address space: RLIMIT_FSIZE bounds each of them. What modules
+  // reserve is no memory: RLIMIT_DATA counts the part that may be written.
+  const auto space = limits.memory_bytes + (limits.modules ? reserved_bytes_max : 0);
+  for (auto set :
+       {limit(RLIMIT_CORE, 0, "RLIMIT_CORE"),
+        limit(RLIMIT_NOFILE, descriptors_max, "RLIMIT_NOFILE"),
+        limit(RLIMIT_FSIZE, limits.memory_bytes, "RLIMIT_FSIZE"),
+        limit(RLIMIT_DATA, sanitized ? RLIM_INFINITY : limits.memory_bytes, "RLIMIT_DATA"),
+        limit(RLIMIT_AS, sanitized ? RLIM_INFINITY : space, "RLIMIT_AS")})
     if (!set)
       return set;
   return Nothing{};
@@ -96,7 +100,7 @@ private:
   bool good_ = rules_ != nullptr;
 };
 
-Status filter_calls() {
+Status filter_calls(bool modules) {
   Filter f;
   // Its line to the node, and memfds.
   f.allow({SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
@@ -107,6 +111,12 @@ Status filter_calls() {
   f.allow({SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex)});
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
     f.allow_if(call, {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}); // No such bit.
+  if (modules) { // Code was written first: it is never both.
+    f.allow_if(SCMP_SYS(mprotect), {2, SCMP_CMP_EQ, PROT_READ | PROT_EXEC, 0});
+#if defined(__aarch64__)
+    f.allow({SCMP_SYS(membarrier)}); // Before new code runs.
+#endif
+  }
   // Time, chance, and the end. rt_sigprocmask is abort's.
   f.allow({SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
            SCMP_SYS(restart_syscall), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
@@ -142,7 +152,7 @@ Status enter_sandbox(const WorkerLimits& limits, int keep_fd) {
     return limited;
   if (auto given_up = give_up_privileges(); !given_up)
     return given_up;
-  return filter_calls();
+  return filter_calls(limits.modules);
 }
 
 } // namespace tessera

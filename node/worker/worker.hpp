@@ -136,8 +136,9 @@ struct CallFailed {
 using WorkerReply = std::variant<CallDone, CallFailed>;
 
 struct WorkerLimits {
-  std::uint64_t memory_bytes = 1ull << 30; // RLIMIT_AS
+  std::uint64_t memory_bytes = 1ull << 30; // RLIMIT_AS; RLIMIT_DATA where it runs modules.
   int nice = 10;
+  bool modules = false; // Whether it may make code, and reserve the address space of modules.
 };
 
 struct WorkerProcess {

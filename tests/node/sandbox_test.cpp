@@ -1,9 +1,6 @@
-#include "tests/node/worker_rig.hpp"
-
-#include "node/worker/sandbox.hpp"
+#include "tests/node/sandbox_rig.hpp"
 
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
@@ -16,53 +13,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 using namespace tessera;
 using namespace tessera::rig;
 
 namespace {
-
-struct Pair {
-  Fd ours, theirs;
-  Pair() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-    ours.reset(ends[0]);
-    theirs.reset(ends[1]);
-  }
-};
-
-constexpr int no_sandbox = 99;
-
-// A child that goes into the sandbox and then does this; its exit code is what that returns.
-template<class Act>
-pid_t shut_in(const WorkerLimits& limits, int keep_fd, Act act) {
-  const auto child = ::fork();
-  if (child == 0) {
-    if (!enter_sandbox(limits, keep_fd))
-      ::_exit(no_sandbox);
-    ::_exit(act());
-  }
-  return child;
-}
-
-int status_of(pid_t child) {
-  const auto gone = watch(child);
-  const bool ended = readable(gone.get());
-  if (!ended)
-    ::kill(child, SIGKILL);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  CHECK(ended);
-  return status;
-}
-
-template<class Act>
-int fate_of(Act act, const WorkerLimits& limits = {}) {
-  const Pair line;
-  return status_of(shut_in(limits, line.theirs.get(), [&] { return act(line.theirs.get()); }));
-}
 
 struct Forbidden {
   const char* name;
@@ -110,6 +65,14 @@ const Forbidden forbidden[] = {
            (reinterpret_cast<std::uintptr_t>(page.data()) + 4095) & ~std::uintptr_t{4095};
        return long(::mprotect(reinterpret_cast<void*>(at), 4096, PROT_READ | PROT_EXEC));
      }},
+    {"mprotect to code that can be written",
+     [](int) {
+       static std::array<char, 8192> page;
+       const auto at =
+           (reinterpret_cast<std::uintptr_t>(page.data()) + 4095) & ~std::uintptr_t{4095};
+       return long(
+           ::mprotect(reinterpret_cast<void*>(at), 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
+     }},
     {"pkey_mprotect", [](int) { return ::syscall(SYS_pkey_mprotect, nullptr, 0, PROT_EXEC, -1); }},
     {"prctl", [](int) { return long(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)); }},
     {"prlimit", [](int) { return ::syscall(SYS_prlimit64, 0, RLIMIT_AS, nullptr, nullptr); }},
@@ -147,12 +110,16 @@ std::uint64_t limit_of(pid_t pid, __rlimit_resource resource) {
 } // namespace
 
 TEST_CASE("each call that is not on the list kills the process") {
-  for (const auto& f : forbidden) {
-    const auto status = fate_of([&](int fd) { return f.call(fd) == 0 ? 0 : 1; });
-    INFO(f.name << " ended with status " << status);
-    CHECK(WIFSIGNALED(status));
-    CHECK(WTERMSIG(status) == SIGSYS);
-  }
+  for (const bool modules : {false, true})
+    for (const auto& f : forbidden) {
+      if (modules && f.name == std::string{"mprotect to code"})
+        continue;
+      const auto status =
+          fate_of([&](int fd) { return f.call(fd) == 0 ? 0 : 1; }, {.modules = modules});
+      INFO(f.name << " ended with status " << status << (modules ? " where modules run" : ""));
+      CHECK(WIFSIGNALED(status));
+      CHECK(WTERMSIG(status) == SIGSYS);
+    }
 }
 
 TEST_CASE("what task code needs works inside") {
@@ -200,8 +167,10 @@ TEST_CASE("the process inside has its walls, its one line, and nothing else") {
   CHECK(limit_of(child, RLIMIT_CORE) == 0);
   CHECK(limit_of(child, RLIMIT_NOFILE) == 64);
   CHECK(limit_of(child, RLIMIT_FSIZE) == 512 << 20);
-  if (!sanitized)
+  if (!sanitized) {
     CHECK(limit_of(child, RLIMIT_AS) == 512 << 20);
+    CHECK(limit_of(child, RLIMIT_DATA) == 512 << 20);
+  }
 
   const auto fd_path = [&](int fd) {
     std::array<char, 256> target{};
