@@ -19,7 +19,10 @@ impl View {
         let (width, height) = (self.width as f64, self.height as f64);
         let (column, row) = (pixel % self.width as u64, pixel / self.width as u64);
         let step = self.span / width;
-        [self.centre[0] + (column as f64 - width * 0.5) * step, self.centre[1] + (row as f64 - height * 0.5) * step]
+        [
+            self.centre[0] + (column as f64 - width * 0.5) * step,
+            self.centre[1] + (row as f64 - height * 0.5) * step,
+        ]
     }
 }
 

@@ -6,7 +6,8 @@
 //! statics, or the result depends on who computed what.
 //!
 //! The crate needs no `std` and brings the panic handler along. A kernel that wants `Vec` and maps leaves out
-//! `#![no_std]` and takes the feature `std`; hash maps of `std` are seeded, so use `BTreeMap`.
+//! `#![no_std]` and takes the feature `std`, at about 20 KB; a panic is then a trap without a place. Hash maps of `std`
+//! have no order that lasts: use `BTreeMap`.
 #![no_std]
 
 use core::mem::{size_of, MaybeUninit};
@@ -64,7 +65,9 @@ pub fn read<T: Value>(slot: Slot) -> T {
     let mut value = MaybeUninit::<T>::uninit();
     let n = size_of::<T>() as u32;
     unsafe {
-        if size(slot) != n as usize || tessera0::read(slot as i32, 0, value.as_mut_ptr().cast(), n) != n {
+        if size(slot) != n as usize
+            || tessera0::read(slot as i32, 0, value.as_mut_ptr().cast(), n) != n
+        {
             refuse("a slot holds a value of another size than this kernel wants");
         }
         value.assume_init()
@@ -73,7 +76,11 @@ pub fn read<T: Value>(slot: Slot) -> T {
 
 /// The same, or this where the slot is empty: for parameters.
 pub fn read_or<T: Value>(slot: Slot, otherwise: T) -> T {
-    if size(slot) == 0 { otherwise } else { read(slot) }
+    if size(slot) == 0 {
+        otherwise
+    } else {
+        read(slot)
+    }
 }
 
 /// Appends to the output: the partial of this leaf or merge, or the next state.
@@ -152,7 +159,10 @@ macro_rules! export {
 #[cfg(all(target_arch = "wasm32", not(feature = "std")))]
 #[panic_handler]
 fn panicked(info: &core::panic::PanicInfo) -> ! {
-    let mut text = Text { bytes: [0; 256], used: 0 };
+    let mut text = Text {
+        bytes: [0; 256],
+        used: 0,
+    };
     text.add(b"panicked at ");
     if let Some(place) = info.location() {
         text.add(place.file().as_bytes());
