@@ -18,7 +18,7 @@ const std::map<std::string, Verb> answered{
     {"stop", cli::stop},     {"status", cli::status}, {"id", cli::id},
     {"invite", cli::invite}, {"peers", cli::peers},   {"kernels", cli::kernels},
     {"submit", cli::submit}, {"jobs", cli::jobs},     {"wait", cli::wait},
-    {"result", cli::result}, {"cancel", cli::cancel},
+    {"result", cli::result}, {"cancel", cli::cancel}, {"new", cli::new_thing},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -33,12 +33,20 @@ struct Submission {
   bool detach = false;
 };
 
+// Of `new`.
+struct Creation {
+  std::string what; // "task".
+  std::string language;
+  std::string folder;
+};
+
 struct Command {
   std::string verb; // Empty: `help` is all there is to say.
   std::string help; // Or the version. Goes to stdout.
   Common common;
   StartOptions start;
   Submission submission;
+  Creation creation;
   std::string subject;             // JOB, or the kernel's NAME; may be empty for kernels.
   std::string output;              // Of `result` and `wait`.
   std::optional<unsigned> timeout; // Of `wait`, in seconds.

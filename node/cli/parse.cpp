@@ -12,8 +12,9 @@
 
 namespace tessera::cli {
 
-const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
-                                     "jobs",  "submit", "wait",   "result", "cancel", "kernels"};
+const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
+                                     "peers",  "jobs",    "submit", "wait", "result",
+                                     "cancel", "kernels", "new"};
 
 namespace {
 
@@ -88,6 +89,14 @@ void add_output(CLI::App& verb, Typed& t) {
       ->type_name("FILE");
 }
 
+void add_new(CLI::App& verb, Typed& t) {
+  auto& c = t.command.creation;
+  verb.add_option("what", c.what, "What to begin: task")->required()->type_name("task");
+  verb.add_option("folder", c.folder, "Where; absent, or empty")->required()->type_name("DIR");
+  verb.add_option("--lang", c.language, "Its language: c, cpp, rust or as (AssemblyScript)")
+      ->type_name("LANG");
+}
+
 void add_verbs(CLI::App& app, Typed& t) {
   const auto add = [&](const char* name, const char* help) {
     auto* verb = app.add_subcommand(name, help);
@@ -113,6 +122,7 @@ void add_verbs(CLI::App& app, Typed& t) {
   add("kernels", "What can be run")
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("NAME");
+  add_new(*add("new", "Begin a task of your own"), t);
 }
 
 std::vector<std::string> flags_of(const CLI::App& verb) {
@@ -231,6 +241,17 @@ void check_submission(const Command& c) {
                 "fetch it later: tessera result JOB -o FILE");
 }
 
+void check_creation(const Command& c) {
+  if (c.verb != "new")
+    return;
+  if (c.creation.what != "task")
+    throw usage("there is no new \"" + c.creation.what + "\"", "what can be begun is a task",
+                "for instance: tessera new task --lang c DIR");
+  if (c.creation.language.empty())
+    throw usage("a new task needs --lang", "it can be c, cpp, rust or as",
+                "for instance: tessera new task --lang c " + c.creation.folder);
+}
+
 void check_output(const Command& c) {
   if (c.common.json && (c.output == "-" || c.submission.output == "-"))
     throw usage("--json and -o - do not go together", "both want standard output",
@@ -300,6 +321,7 @@ Command parse(int argc, const char* const* argv) {
   split_params(t);
   take_items(t);
   check_submission(t.command);
+  check_creation(t.command);
   check_output(t.command);
   if (t.command.verb == "start")
     take_start(t);

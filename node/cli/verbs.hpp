@@ -13,6 +13,8 @@ void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
 
+void new_thing(const Command& command, Terminal& terminal);
+
 void submit(const Command& command, Terminal& terminal);
 void jobs(const Command& command, Terminal& terminal);
 void wait(const Command& command, Terminal& terminal);

@@ -197,8 +197,9 @@ TEST_CASE("with --json a usage error is an object on stderr") {
 
 TEST_CASE("a mistyped verb is met with the nearest one") {
   const CleanEnvironment clean;
-  const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
-                                       "jobs",  "submit", "wait",   "result", "cancel", "kernels"};
+  const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
+                                       "peers",  "jobs",    "submit", "wait", "result",
+                                       "cancel", "kernels", "new"};
   for (const auto& verb : verbs)
     for (std::size_t cut = 0; cut < verb.size(); ++cut) {
       auto typed = verb;

@@ -1,0 +1,3 @@
+;; run answers nothing.
+(module (memory (export "memory") 1)
+  (func (export "run")))

@@ -1,0 +1,4 @@
+;; Its leaves are honest; merging them never ends.
+(module (memory (export "memory") 1)
+  (func (export "run") (result i32) (i32.const 0))
+  (func (export "merge") (result i32) (loop $again (br $again)) (i32.const 0)))

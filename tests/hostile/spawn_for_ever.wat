@@ -1,0 +1,4 @@
+;; Each task has two children: a tree without leaves.
+(module (import "tessera0" "spawn" (func $spawn (param i32 i32))) (memory (export "memory") 1)
+  (func (export "run") (result i32)
+    (call $spawn (i32.const 0) (i32.const 8)) (call $spawn (i32.const 8) (i32.const 8)) (i32.const 0)))
