@@ -95,9 +95,17 @@ struct ShuffleReply {
 
 enum class Trust : std::uint8_t { trust = 0, spot = 1, quorum = 2 };
 
+// A blob that a job's workers read. A job has at most one for each role, in this order.
 struct Input {
+  enum class Role : std::uint16_t {
+    data = 0,   // What the items are about: a picture, records. Native kernels have no other.
+    module = 1, // The kernel itself, where it is WebAssembly.
+    params = 2, // That module's own parameters, slot 0 of its ABI.
+  };
+
   BlobId blob;
   std::uint64_t size = 0;
+  Role role = Role::data;
 
   bool operator==(const Input&) const = default;
 };
@@ -111,11 +119,18 @@ struct JobSpec {
   Bytes params; // Canonical, as the kernel encodes them.
   std::uint64_t items = 0;
   std::uint64_t leaf_items = 1;
-  std::vector<Input> inputs; // At most one so far.
+  std::vector<Input> inputs; // Roles rise.
   std::uint64_t ttl_ms = 0; // After this long without an ancestor a lease is dropped whatever else.
   std::uint32_t retries = 1; // Of a failed leaf, on other nodes.
   Trust trust = Trust::trust;
 
+  // Null: the job has none of this role.
+  const Input* input(Input::Role role) const {
+    for (const auto& i : inputs)
+      if (i.role == role)
+        return &i;
+    return nullptr;
+  }
   std::uint64_t leaves() const { return (items + leaf_items - 1) / leaf_items; }
   bool operator==(const JobSpec&) const = default;
 };

@@ -84,6 +84,8 @@ void to_wire(JobSpec::Builder to, const tessera::JobSpec& spec) {
   for (unsigned i = 0; i != inputs.size(); ++i) {
     inputs[i].setBlob(data_of(spec.inputs[i].blob.view()));
     inputs[i].setSize(spec.inputs[i].size);
+    assert(i == 0 || spec.inputs[i - 1].role < spec.inputs[i].role);
+    inputs[i].setRole(Role(std::uint16_t(spec.inputs[i].role)));
   }
   to.setTtlMs(spec.ttl_ms);
   to.setRetries(spec.retries);
@@ -106,8 +108,12 @@ tessera::JobSpec from_wire(JobSpec::Reader from) {
   require(spec.leaf_items >= 1 && spec.leaf_items <= leaves_max,
           "a job has no items in a leaf, or too many");
   spec.inputs = all(from.getInputs(), inputs_max, [](Input::Reader input) {
-    return tessera::Input{digest(input.getBlob()), input.getSize()};
+    require(input.getRole() <= Role::PARAMS, "an input of a job is of an unknown role");
+    return tessera::Input{digest(input.getBlob()), input.getSize(),
+                          tessera::Input::Role(input.getRole())};
   });
+  require(std::ranges::is_sorted(spec.inputs, std::less_equal{}, &tessera::Input::role),
+          "two inputs of a job have one role, or stand in the wrong order");
   spec.ttl_ms = from.getTtlMs();
   spec.retries = from.getRetries();
   require(from.getTrust() <= Trust::QUORUM, "a job asks for an unknown kind of trust");

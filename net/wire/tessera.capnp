@@ -113,9 +113,16 @@ enum Trust {
   quorum @2;
 }
 
+enum Role {
+  data @0;   # What the items are about.
+  module @1; # The kernel, where it is WebAssembly.
+  params @2; # That module's own parameters.
+}
+
 struct Input {
   blob @0 :Data;
   size @1 :UInt64;
+  role @2 :Role;
 }
 
 struct JobSpec {
@@ -128,7 +135,7 @@ struct JobSpec {
   params @5 :Data; # At most 65,536 bytes.
   items @6 :UInt64;     # 1 to 2^63.
   leafItems @7 :UInt64; # 1 to 2^63.
-  inputs @8 :List(Input); # At most 1.
+  inputs @8 :List(Input); # At most one of each role, in the order of the roles.
   ttlMs @9 :UInt64;
   retries @10 :UInt32;
   trust @11 :Trust;

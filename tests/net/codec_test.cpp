@@ -594,7 +594,7 @@ TEST_CASE("every list has its bound") {
   CHECK(spec_of([](raw::Any s) { raw::set_data(s, 3, Bytes(params_bytes_max, 1)); }) != nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set_data(s, 3, Bytes(params_bytes_max + 1, 1)); }) ==
         nullptr);
-  CHECK(spec_of(structs(4, 1, 1, inputs_max + 1)) == nullptr);
+  CHECK(spec_of(structs(4, 2, 1, inputs_max + 1)) == nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set(s, 16, std::uint64_t{0}); }) == nullptr); // items
   CHECK(spec_of([](raw::Any s) { raw::set(s, 16, std::uint64_t{1} << 63); }) != nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set(s, 16, (std::uint64_t{1} << 63) + 1); }) == nullptr);
@@ -602,6 +602,28 @@ TEST_CASE("every list has its bound") {
   CHECK(spec_of([](raw::Any s) { raw::set(s, 24, (std::uint64_t{1} << 63) + 1); }) == nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set(s, 40, std::uint16_t{3}); }) == nullptr); // trust
   CHECK(spec_of([](raw::Any s) { raw::set_data(s, 1, Bytes(15, 1)); }) == nullptr); // nonce
+}
+
+TEST_CASE("a job's inputs have one role each, in order") {
+  const auto opens = [&](std::vector<std::uint16_t> roles) {
+    const auto seal = a.codec.seal_spec(RandomMessage{a.self, a.codec, 2}.spec())->seal;
+    const auto edit = [&](raw::Any spec) {
+      auto list = raw::pointer(spec, 4).initAsListOfAnyStruct(2, 1, unsigned(roles.size()));
+      for (unsigned i = 0; i != list.size(); ++i) {
+        raw::set_data(list[i], 0, Bytes(32, 1));
+        raw::set(list[i], 8, roles[i]);
+      }
+    };
+    const auto spec = b.codec.open_spec(a.sealed(SealType::spec, raw::edited(seal.body, edit)));
+    return spec && spec->spec.inputs.size() == roles.size();
+  };
+  CHECK(opens({}));
+  CHECK(opens({1}));
+  CHECK(opens({0, 2}));
+  CHECK(opens({0, 1, 2}));
+  CHECK_FALSE(opens({3}));
+  CHECK_FALSE(opens({1, 1}));
+  CHECK_FALSE(opens({1, 0}));
 }
 
 TEST_CASE("every value has its range") {

@@ -233,7 +233,9 @@ inline JobSpec RandomMessage::spec() {
   s.params = bytes(below(200));
   s.items = 1 + (number() >> 1);
   s.leaf_items = 1 + (number() >> 1);
-  s.inputs = some<Input>(inputs_max, [&] { return Input{digest(), number()}; });
+  for (const auto role : {Input::Role::data, Input::Role::module, Input::Role::params})
+    if (below(2))
+      s.inputs.push_back({digest(), number(), role});
   s.ttl_ms = number();
   s.retries = std::uint32_t(number());
   s.trust = Trust(below(3));
