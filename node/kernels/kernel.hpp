@@ -54,6 +54,11 @@ public:
   virtual Status merge(ByteView left, ByteView right, Bytes& out) = 0;
   // Appends the result to `out`. By default the root's partial is the result.
   virtual Status finish(ByteView partial, Bytes& out);
+  // Of modules, since this was opened; native kernels tell nothing.
+  struct Usage {
+    std::uint64_t fuel = 0, memory_bytes = 0;
+  };
+  virtual Usage usage() { return {}; }
 };
 
 class Kernel {

@@ -41,6 +41,9 @@ Status bounded_kernel(const HasKernel& m) {
 }
 
 Status bounded(const OpenJob& m) {
+  for (const auto* payload : {&m.module, &m.module_params})
+    if (auto fits = bounded(*payload); !fits)
+      return fits;
   return bounded_kernel(m);
 }
 Status bounded(const PrepareCall& m) {
@@ -57,6 +60,9 @@ Status bounded(const CloseJob&) {
   return Nothing{};
 }
 Status bounded(const RunCall&) {
+  return Nothing{};
+}
+Status bounded(const OpenedCall&) {
   return Nothing{};
 }
 

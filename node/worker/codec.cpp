@@ -148,7 +148,8 @@ void write(Writer& w, const OpenJob& m) {
   w.sized(m.params);
   w.number(m.items);
   w.number(m.leaf_items);
-  w.payload(m.input);
+  for (const auto* payload : {&m.input, &m.module, &m.module_params})
+    w.payload(*payload);
   w.byte(m.leaf_digests);
 }
 void write(Writer& w, const CloseJob& m) {
@@ -184,6 +185,12 @@ void write(Writer& w, const CallDone& m) {
   w.raw(m.leaves.view());
   w.number(m.cpu_ns);
   w.number(m.wall_ns);
+  w.number(m.fuel);
+  w.number(m.memory_bytes);
+}
+void write(Writer& w, const OpenedCall& m) {
+  w.number(m.call);
+  w.number(m.job);
 }
 void write(Writer& w, const CallFailed& m) {
   w.number(m.call);
@@ -200,7 +207,8 @@ void read(Reader& r, OpenJob& m) {
   m.params = to_bytes(r.sized(call_params_bytes_max));
   m.items = r.number();
   m.leaf_items = r.number();
-  m.input = r.payload();
+  for (auto* payload : {&m.input, &m.module, &m.module_params})
+    *payload = r.payload();
   m.leaf_digests = r.truth();
 }
 void read(Reader& r, CloseJob& m) {
@@ -235,6 +243,12 @@ void read(Reader& r, CallDone& m) {
   m.leaves = r.digest();
   m.cpu_ns = r.number();
   m.wall_ns = r.number();
+  m.fuel = r.number();
+  m.memory_bytes = r.number();
+}
+void read(Reader& r, OpenedCall& m) {
+  m.call = r.number();
+  m.job = r.number();
 }
 void read(Reader& r, CallFailed& m) {
   m.call = r.number();

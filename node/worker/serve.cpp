@@ -68,7 +68,8 @@ Result<T> or_out_of_memory(Result<T> made) {
   return made ? std::move(made) : out_of_memory();
 }
 
-Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves) {
+Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves,
+                      const KernelRun::Usage& used) {
   auto output = or_out_of_memory(Payload::of(bytes));
   if (!output)
     return output.error();
@@ -77,6 +78,8 @@ Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves) 
   d.output = std::move(*output);
   d.digest = blob_id(bytes);
   d.leaves = leaves;
+  d.fuel = used.fuel;
+  d.memory_bytes = used.memory_bytes;
   return d;
 }
 
@@ -99,7 +102,7 @@ std::optional<WorkerReply> Worker::on(Call m) {
     auto output = work(m);
     if (!output)
       return output.error();
-    return done(m.call, output->bytes, output->leaves);
+    return done(m.call, output->bytes, output->leaves, output->used);
   });
   if (!answer)
     return CallFailed{m.call, answer.error()};
@@ -129,26 +132,45 @@ std::optional<WorkerReply> Worker::on(CloseJob m) {
 }
 
 Result<Worker::Job> Worker::open(OpenJob& m) const {
+  Job job;
+  job.leaves = Leaves::of(m.items, m.leaf_items);
+  if (!job.leaves)
+    return bad_range("it has no leaves, or more than 2^63 items");
+  auto input = or_out_of_memory(Contents::of(std::move(m.input)));
+  auto params = or_out_of_memory(Contents::of(std::move(m.module_params)));
+  const auto module = or_out_of_memory(Contents::of(std::move(m.module)));
+  if (!input || !params || !module)
+    return out_of_memory();
+  job.input = std::move(*input);
+  job.module_params = std::move(*params);
+  const bool is_module = modules_ && modules_->runs(m.kernel);
+  auto run = is_module ? open_module(m, job, module->bytes()) : open_native(m, job);
+  if (!run)
+    return run.error();
+  job.run = std::move(*run);
+  job.leaf_digests = m.leaf_digests;
+  return job;
+}
+
+Result<std::unique_ptr<KernelRun>> Worker::open_module(const OpenJob& m, const Job& job,
+                                                       ByteView module) const {
+  return modules_->open(m.kernel, m.params, {job.input.bytes(), module, job.module_params.bytes()});
+}
+
+Result<std::unique_ptr<KernelRun>> Worker::open_native(const OpenJob& m, const Job& job) const {
   const auto* kernel = find_(m.kernel);
   if (!kernel)
     return unknown_kernel(m.kernel);
   const auto params = decode_params(kernel->info(), m.params);
   if (!params)
     return params.error();
-  Job job;
-  job.leaves = Leaves::of(m.items, m.leaf_items);
-  if (!job.leaves)
-    return bad_range("it has no leaves, or more than 2^63 items");
-  auto input = or_out_of_memory(Contents::of(std::move(m.input)));
-  if (!input)
-    return input.error();
-  job.input = std::move(*input);
-  auto run = kernel->open(*params, job.input.bytes(), m.items);
-  if (!run)
-    return run.error();
-  job.run = std::move(*run);
-  job.leaf_digests = m.leaf_digests;
-  return job;
+  return kernel->open(*params, job.input.bytes(), m.items);
+}
+
+Worker::Output Worker::told(Job& job, ByteView bytes, const Digest& leaves) const {
+  auto used = job.run->usage();
+  used.fuel -= std::exchange(job.fuel_told, used.fuel);
+  return {bytes, leaves, used};
 }
 
 Result<Worker::Job*> Worker::job(std::uint64_t number) {
@@ -170,7 +192,7 @@ Result<Worker::Output> Worker::work(const RunCall& m) {
                      std::to_string(m.block.index) + " is no block of it");
   if (auto ran = block_run_.run(*job.run, *job.leaves, m.block, job.leaf_digests); !ran)
     return ran.error();
-  return Output{block_run_.partial(), block_run_.digest()};
+  return told(job, block_run_.partial(), block_run_.digest());
 }
 
 Result<Worker::Output> Worker::work(MergeCall& m) {
@@ -184,7 +206,7 @@ Result<Worker::Output> Worker::work(MergeCall& m) {
   output_.clear();
   if (auto merged = (*at)->run->merge(left->bytes(), right->bytes(), output_); !merged)
     return merged.error();
-  return Output{output_, {}};
+  return told(**at, output_);
 }
 
 Result<Worker::Output> Worker::work(FinishCall& m) {
@@ -197,10 +219,17 @@ Result<Worker::Output> Worker::work(FinishCall& m) {
   output_.clear();
   if (auto finished = (*at)->run->finish(partial->bytes(), output_); !finished)
     return finished.error();
-  return Output{output_, {}};
+  return told(**at, output_);
+}
+
+Result<Worker::Output> Worker::work(const OpenedCall& m) {
+  const auto at = job(m.job);
+  return at ? Result<Output>{Output{}} : at.error();
 }
 
 Result<Worker::Output> Worker::work(PrepareCall& m) {
+  if (modules_ && modules_->runs(m.kernel))
+    return check_module(m);
   const auto* kernel = find_(m.kernel);
   if (!kernel)
     return unknown_kernel(m.kernel);
@@ -213,7 +242,16 @@ Result<Worker::Output> Worker::work(PrepareCall& m) {
   output_.clear();
   if (auto prepared = kernel->prepare(*params, input->bytes(), output_); !prepared)
     return prepared.error();
-  return Output{output_, {}};
+  return Output{output_, {}, {}};
+}
+
+Result<Worker::Output> Worker::check_module(PrepareCall& m) {
+  const auto module = or_out_of_memory(Contents::of(std::move(m.input)));
+  if (!module)
+    return module.error();
+  if (auto compiled = modules_->check(m.kernel, m.params, module->bytes()); !compiled)
+    return compiled.error();
+  return Output{};
 }
 
 namespace {
@@ -237,8 +275,8 @@ bool answer(int socket, const WorkerReply& reply, OutPacket& packet) {
 
 } // namespace
 
-void serve(const Fd& socket, FindKernel find) {
-  Worker worker{find};
+void serve(const Fd& socket, FindKernel find, Modules* modules) {
+  Worker worker{find, modules};
   const auto buffer = std::make_unique_for_overwrite<PacketBuffer>();
   OutPacket out;
   InPacket in;

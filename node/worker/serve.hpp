@@ -11,7 +11,7 @@ namespace tessera {
 
 class Worker {
 public:
-  explicit Worker(FindKernel find) : find_(find) {}
+  explicit Worker(FindKernel find, Modules* modules = nullptr) : find_(find), modules_(modules) {}
 
   // Nothing: the request asks for no answer.
   std::optional<WorkerReply> handle(WorkerRequest request);
@@ -19,10 +19,11 @@ public:
 
 private:
   struct Job {
-    Contents input;
+    Contents input, module_params;
     std::unique_ptr<KernelRun> run;
     std::optional<Leaves> leaves;
     bool leaf_digests = false;
+    std::uint64_t fuel_told = 0;
     std::optional<Error> failure; // Why its calls fail; without it all of the above is there.
   };
 
@@ -30,6 +31,7 @@ private:
   struct Output {
     ByteView bytes;
     Digest leaves;
+    KernelRun::Usage used;
   };
 
   std::optional<WorkerReply> on(OpenJob m);
@@ -41,17 +43,25 @@ private:
   Result<Output> work(MergeCall& m);
   Result<Output> work(FinishCall& m);
   Result<Output> work(PrepareCall& m);
+  Result<Output> work(const OpenedCall& m);
+  Result<Output> check_module(PrepareCall& m);
 
   Result<Job> open(OpenJob& m) const;
   Result<Job*> job(std::uint64_t number);
 
+  Result<std::unique_ptr<KernelRun>> open_module(const OpenJob& m, const Job& job,
+                                                 ByteView module) const;
+  Result<std::unique_ptr<KernelRun>> open_native(const OpenJob& m, const Job& job) const;
+  Output told(Job& job, ByteView bytes, const Digest& leaves = {}) const;
+
   FindKernel find_;
+  Modules* modules_;                  // Null: native kernels only.
   std::map<std::uint64_t, Job> jobs_; // At most open_jobs_max.
   BlockRun block_run_;
   Bytes output_;
 };
 
 // Serves until the node is gone or speaks nonsense.
-void serve(const Fd& socket, FindKernel find);
+void serve(const Fd& socket, FindKernel find, Modules* modules = nullptr);
 
 } // namespace tessera

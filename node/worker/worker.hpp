@@ -3,6 +3,7 @@
 #include "crypto/digest.hpp"
 #include "crypto/result.hpp"
 #include "net/block.hpp"
+#include "node/worker/modules.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -93,11 +94,14 @@ struct OpenJob {
   std::string kernel;
   Bytes params; // encode_params
   std::uint64_t items = 0, leaf_items = 1;
-  Payload input;
-  bool leaf_digests = false; // Whether Ran.leaves is wanted (job policy above `trust`).
+  Payload input, module, module_params; // By their roles.
+  bool leaf_digests = false;            // Whether Ran.leaves is wanted (job policy above `trust`).
 };
 struct CloseJob {
   std::uint64_t job = 0;
+};
+struct OpenedCall { // Answered with nothing, once the job is open: its module has been compiled.
+  std::uint64_t call = 0, job = 0;
 };
 struct RunCall { // Run the leaves of `block` and merge them, dyadic cuts, up to one partial.
   std::uint64_t call = 0, job = 0;
@@ -111,13 +115,15 @@ struct FinishCall {
   std::uint64_t call = 0, job = 0;
   Payload partial;
 };
-struct PrepareCall { // At submission; needs no opened job.
+struct PrepareCall { // At submission; needs no opened job. A module is compiled, and yields
+                     // nothing.
   std::uint64_t call = 0;
   std::string kernel;
   Bytes params;
   Payload input;
 };
-using WorkerRequest = std::variant<OpenJob, CloseJob, RunCall, MergeCall, FinishCall, PrepareCall>;
+using WorkerRequest =
+    std::variant<OpenJob, CloseJob, RunCall, MergeCall, FinishCall, PrepareCall, OpenedCall>;
 
 // Worker to node, one for each call, in order. OpenJob and CloseJob are not answered: a failed open
 // fails its calls.
@@ -128,6 +134,8 @@ struct CallDone {
   Digest leaves; // Merkle root over the leaves that this call ran (block_run.hpp), when wanted.
   std::uint64_t cpu_ns = 0; // Thread CPU time of this call.
   std::uint64_t wall_ns = 0;
+  std::uint64_t fuel = 0;         // Of a module that counts it; of a FinishCall: the whole job's.
+  std::uint64_t memory_bytes = 0; // A module's memory at its largest, as far as it was seen.
 };
 struct CallFailed {
   std::uint64_t call = 0;
@@ -138,7 +146,7 @@ using WorkerReply = std::variant<CallDone, CallFailed>;
 struct WorkerLimits {
   std::uint64_t memory_bytes = 1ull << 30; // RLIMIT_AS; RLIMIT_DATA where it runs modules.
   int nice = 10;
-  bool modules = false; // Whether it may make code, and reserve the address space of modules.
+  bool modules = false; // Whether it runs modules, so may make code and reserve address space.
 };
 
 struct WorkerProcess {
@@ -155,7 +163,8 @@ public:
   // Forks. Call in main before any thread. The zygote and all its workers die when this process
   // does. E704: the machine refuses.
   static Result<Zygote> start();
-  static Result<Zygote> start(FindKernel find); // With other kernels than this build's.
+  // With other kernels than this build's.
+  static Result<Zygote> start(FindKernel find, MakeModules modules = nullptr);
   Zygote(Zygote&& other) noexcept;
   Zygote& operator=(Zygote&& other) noexcept;
   ~Zygote();

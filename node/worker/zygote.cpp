@@ -90,17 +90,32 @@ void die_with(pid_t parent) {
     ::_exit(1); // It was gone before.
 }
 
-[[noreturn]] void worker_main(const Fd& socket, const WorkerLimits& limits, FindKernel find) {
+// What this build's workers can run.
+struct Kernels {
+  FindKernel find;
+  MakeModules modules;
+};
+
+Status shut_in(Modules* modules, const WorkerLimits& limits, int socket) {
+  if (modules)
+    if (auto warm = modules->warm_up(); !warm)
+      return warm;
+  return enter_sandbox(limits, socket);
+}
+
+[[noreturn]] void worker_main(const Fd& socket, WorkerLimits limits, Kernels kernels) {
   ::prctl(PR_SET_NAME, "tessera-worker", 0, 0, 0);
+  limits.modules = limits.modules && kernels.modules;
+  const auto modules = limits.modules ? kernels.modules() : nullptr;
   OutPacket hello;
-  if (auto in = enter_sandbox(limits, socket.get()); !in) {
+  if (auto in = shut_in(modules.get(), limits, socket.get()); !in) {
     encode(CallFailed{0, in.error()}, hello);
     send_packet(socket.get(), hello);
     ::_exit(1);
   }
   hello.bytes = {ready_byte};
   if (send_packet(socket.get(), hello) == Line::open)
-    serve(socket, find);
+    serve(socket, kernels.find, modules.get());
   ::_exit(0);
 }
 
@@ -108,7 +123,7 @@ void die_with(pid_t parent) {
 
 class Nursery {
 public:
-  Nursery(Fd control, FindKernel find) : control_(std::move(control)), find_(find) {}
+  Nursery(Fd control, Kernels kernels) : control_(std::move(control)), kernels_(kernels) {}
 
   [[noreturn]] void live() {
     sigset_t child;
@@ -179,22 +194,22 @@ private:
       return pid;
     own_signals();
     die_with(zygote);
-    worker_main(socket, order.limits, find_);
+    worker_main(socket, order.limits, kernels_);
   }
 
   Fd control_, deaths_;
-  FindKernel find_;
+  Kernels kernels_;
   std::vector<pid_t> workers_; // At most workers_max.
   PacketBuffer buffer_;
 };
 
-[[noreturn]] void zygote_main(Fd control, pid_t node, FindKernel find) {
+[[noreturn]] void zygote_main(Fd control, pid_t node, Kernels kernels) {
   own_signals();
   die_with(node);
   ::prctl(PR_SET_NAME, "tessera-zygote", 0, 0, 0);
   if (!close_all_but(control.get()))
     ::_exit(1);
-  const auto nursery = std::make_unique<Nursery>(std::move(control), find);
+  const auto nursery = std::make_unique<Nursery>(std::move(control), kernels);
   nursery->live();
 }
 
@@ -206,7 +221,7 @@ Result<Zygote> Zygote::start() {
   return start(find_kernel);
 }
 
-Result<Zygote> Zygote::start(FindKernel find) {
+Result<Zygote> Zygote::start(FindKernel find, MakeModules modules) {
   Fd ours, theirs;
   if (!socket_pair(ours, theirs))
     return no_worker(errno_text());
@@ -215,7 +230,7 @@ Result<Zygote> Zygote::start(FindKernel find) {
   if (pid < 0)
     return no_worker(errno_text());
   if (pid == 0)
-    zygote_main(std::move(theirs), node, find);
+    zygote_main(std::move(theirs), node, {find, modules});
   return Zygote{pid, std::move(ours)};
 }
 

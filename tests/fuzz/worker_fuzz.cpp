@@ -32,9 +32,11 @@ Payload payload(fuzz::Input& input) {
 }
 
 WorkerRequest request(fuzz::Input& input) {
-  switch (input.byte() % 6) {
+  switch (input.byte() % 7) {
   case 0:
-    return OpenJob{1, "sumsq", to_bytes(input.take(5)), 100, 7, payload(input), true};
+    return OpenJob{1,   "sumsq",        to_bytes(input.take(5)), 100,
+                   7,   payload(input), payload(input),          payload(input),
+                   true};
   case 1:
     return CloseJob{input.byte()};
   case 2:
@@ -43,6 +45,8 @@ WorkerRequest request(fuzz::Input& input) {
     return MergeCall{1, 2, payload(input), payload(input)};
   case 4:
     return FinishCall{1, 2, payload(input)};
+  case 5:
+    return OpenedCall{1, 2};
   default:
     return PrepareCall{1, "filter", to_bytes(input.take(5)), payload(input)};
   }
@@ -53,7 +57,7 @@ WorkerReply reply(fuzz::Input& input) {
     return CallFailed{1, {"E701", "what", "why", "fix"}};
   auto output = payload(input);
   const auto digest = blob_id(output.bytes);
-  return CallDone{1, std::move(output), digest, {}, 5, 6};
+  return CallDone{1, std::move(output), digest, {}, 5, 6, 7, 8};
 }
 
 } // namespace

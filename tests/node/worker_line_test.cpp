@@ -126,14 +126,19 @@ TEST_CASE("every request crosses the line as it was") {
     CAPTURE(size);
     OpenJob open = open_job(7, "kernel", 1ull << 63, 3);
     open.input = payload(size);
+    open.module = payload(size / 2);
+    open.module_params = payload(size / 3);
     open.leaf_digests = true;
-    const auto opened = across<OpenJob>(std::move(open));
+    auto opened = across<OpenJob>(std::move(open));
     CHECK(opened.job == 7);
     CHECK(opened.kernel == "kernel");
     CHECK(opened.params == encode_params({}));
     CHECK(opened.items == 1ull << 63);
     CHECK(opened.leaf_items == 3);
     CHECK(opened.leaf_digests);
+    CHECK(bytes_of(std::move(opened.input)) == pattern(size));
+    CHECK(bytes_of(std::move(opened.module)) == pattern(size / 2));
+    CHECK(bytes_of(std::move(opened.module_params)) == pattern(size / 3));
 
     auto merge = across<MergeCall>(MergeCall{1, 2, payload(size), payload(size / 2)});
     CHECK(merge.call == 1);
@@ -157,6 +162,9 @@ TEST_CASE("every request crosses the line as it was") {
   CHECK(run.call == 1);
   CHECK(run.job == 2);
   CHECK(run.block == Block{63, 5});
+  const auto opened = across<OpenedCall>(OpenedCall{3, 4});
+  CHECK(opened.call == 3);
+  CHECK(opened.job == 4);
 }
 
 TEST_CASE("every reply crosses the line as it was") {
@@ -315,13 +323,13 @@ TEST_CASE("descriptors that are no memfd, too many, or unasked for are E703, and
   CHECK(lowest_free() == before);
 }
 
-TEST_CASE("three descriptors in one packet are E703, and none stays") {
+TEST_CASE("four descriptors in one packet are E703, and none stays") {
   const auto good = memfd(50'000, all_seals);
   const Pair line;
   auto packet = done_behind(good.get(), 50'000);
-  const int three[] = {good.get(), good.get(), good.get()};
+  const int four[] = {good.get(), good.get(), good.get(), good.get()};
   iovec part{packet.bytes.data(), packet.bytes.size()};
-  alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof three)> control{};
+  alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof four)> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -330,8 +338,8 @@ TEST_CASE("three descriptors in one packet are E703, and none stays") {
   auto* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof three);
-  std::memcpy(CMSG_DATA(header), three, sizeof three);
+  header->cmsg_len = CMSG_LEN(sizeof four);
+  std::memcpy(CMSG_DATA(header), four, sizeof four);
   REQUIRE(::sendmsg(line.worker.get(), &message, 0) > 0);
   const auto before = Fd{::dup(0)}.get();
   CHECK(receive(line.node).error().code == "E703");

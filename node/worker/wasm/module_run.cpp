@@ -49,6 +49,7 @@ Status ModuleRun::run(std::uint64_t begin, std::uint64_t end, Bytes& out) {
 }
 
 Status ModuleRun::merge(ByteView left, ByteView right, Bytes& out) {
+  last_fuel_ = 0;
   if (!module_->abi().merges)
     return job_.merge.merge(left, right, out);
   return call(Entry::merge, {job_.params, left, right}, out, nullptr);

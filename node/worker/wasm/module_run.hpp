@@ -45,6 +45,8 @@ public:
   Status step(ByteView state, ByteView merged, Bytes& out);
 
   const Totals& totals();
+  Usage usage() override { return {totals().fuel, totals().memory_bytes_max}; }
+  std::uint64_t last_fuel() const { return last_fuel_; } // Of the last call; 0: it was no module's.
 
 private:
   using Tasks = std::vector<Bytes>*;
