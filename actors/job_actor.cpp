@@ -65,6 +65,8 @@ void on(Self self, QueueReport& queue) {
 }
 void on(Self self, JobEnded& end) {
   auto& s = self->state;
+  for (const auto& slot : s.wiring->slots) // Whatever still runs of it is for nobody.
+    self->send(slot, DropJob{id_of(self)});
   s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result)};
   self->send(s.wiring->store, *s.ended);
   tell_status(self);

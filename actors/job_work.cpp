@@ -12,6 +12,11 @@ bool machine_fault(const Error& why) {
   return !why.code.starts_with("E7") || codes.contains(why.code);
 }
 
+// The worker never came to it.
+bool innocent(const Error& why) {
+  return why.code == "E709";
+}
+
 template<class Map>
 std::uint32_t counted(Map& counts, Block block) {
   if (counts.size() >= failures_max && !counts.contains(block))
@@ -242,6 +247,8 @@ void Job::Machine::run_failed(const Working& w, const Error& why) {
   h->ledger.requeue(w.block);
   if (h->bond == Held::Bond::over || (handing && !h->rooted()))
     return drop_queued(*h);
+  if (innocent(why))
+    return;
   if (machine_fault(why) && counted(h->faults, w.block) == 1)
     return; // Once more: a worker may die of anything.
   if (tree.size(w.block) > 1)
@@ -268,6 +275,8 @@ void Job::Machine::merge_failed(const Working& w, const Error& why) {
   if (!h)
     return;
   h->ledger.merge_failed(w.block);
+  if (innocent(why))
+    return;
   const auto times = counted(h->faults, w.block);
   if (times < (machine_fault(why) ? machine_faults_max : 2))
     return;
@@ -279,6 +288,8 @@ void Job::Machine::merge_failed(const Working& w, const Error& why) {
 
 void Job::Machine::finish_failed(const Error& why) {
   finishing = false;
+  if (innocent(why))
+    return;
   if (++finish_faults >= (machine_fault(why) ? machine_faults_max : 1))
     end(JobState::failed, why);
 }

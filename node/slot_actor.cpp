@@ -1,6 +1,7 @@
 #include "node/slot_actor.hpp"
 
 #include "node/kernels/kernel.hpp"
+#include "node/worker/block_run.hpp"
 
 #include <asio/post.hpp>
 
@@ -14,6 +15,9 @@ using Self = caf::stateful_actor<SlotShell>*;
 constexpr std::size_t opened_max = 16; // Jobs held open in one worker; fewer than it allows.
 const Error worker_died{"E710", "a worker process died", "it crashed, or was stopped with its job",
                         "its block is tried again; look at the input if this comes back"};
+const Error waited_behind{"E709", "a worker process died before it came to this",
+                          "what it did for another call ended it",
+                          "it is done again: nothing is to be done about it"};
 
 void tell_failed(Self self, const SlotShell::Call& call, const Error& why) {
   if (call.owner)
@@ -61,18 +65,74 @@ void spawn_worker(Self self) {
   watch(self);
 }
 
-void replace_worker(Self self) {
+// What it was doing failed with `why`; whatever waited behind is no worse for it, but for calls
+// that `shared` says have the same to expect.
+template<class Shared>
+void replace_worker(Self self, const Error& why, Shared shared) {
   auto& s = self->state;
+  const auto first = s.clock.first();
   unwatch(self);
   s.setup.zygote->kill(s.worker.pid);
   s.opened.clear();
   s.outbox.clear();
+  s.clock.clear();
   const auto lost = std::exchange(s.calls, {});
   spawn_worker(self);
   for (const auto& [number, call] : lost) {
-    fail(self, call, worker_died);
+    fail(self, call, number == first || shared(call) ? why : waited_behind);
     tell_free(self, call.scheduled);
   }
+}
+void replace_worker(Self self) {
+  replace_worker(self, worker_died, [](const SlotShell::Call&) { return false; });
+}
+
+using Call = SlotShell::Call;
+
+Error compiles_too_long(const std::string& module) {
+  return {"E731", module + " takes too long to compile", "its worker was stopped",
+          "make it smaller (-Oz, fewer templates), or give it more time: --compile-limit MS"};
+}
+
+std::string items_of(const JobSpec& spec, Block block) {
+  const auto leaves = *Leaves::of(spec.items, spec.leaf_items);
+  const auto begin = leaves.range(leaves.tree.begin(block)).first;
+  const auto end = leaves.range(leaves.tree.end(block) - 1).second;
+  return end - begin == 1
+             ? ", at item " + std::to_string(begin)
+             : ", at items " + std::to_string(begin) + " to " + std::to_string(end - 1);
+}
+
+// A block may take as long as one microtask. If it has more of them its job cuts it down, until the
+// one that takes too long stands alone.
+Error runs_too_long(const wasm::Settings& module, const Call& call) {
+  const auto where = call.kind == Call::Kind::run     ? items_of(call.spec->spec, call.block)
+                     : call.kind == Call::Kind::merge ? ", in a merge"
+                                                      : ", at its end";
+  return {"E730", module.name + " takes too long" + where,
+          "its worker was stopped after " + std::to_string(module.call_time.count()) + " ms",
+          "use smaller leaves (--leaf N), or give it more time: --time-limit MS"};
+}
+
+Error too_slow(const SlotShell& s, const Call& call) {
+  if (call.kind == Call::Kind::prepare)
+    return compiles_too_long(call.module);
+  const auto& module = *s.opened.at(call.spec->id).module;
+  return call.kind == Call::Kind::open ? compiles_too_long(module.name)
+                                       : runs_too_long(module, call);
+}
+
+// Ends the call under way if its time is over. A module that takes too long to compile does so for
+// all calls of its job.
+void look_at_clock(Self self) {
+  auto& s = self->state;
+  if (const auto late = s.clock.overdue(now(self))) {
+    const auto& call = s.calls.at(*late);
+    const auto spec = call.kind == Call::Kind::open ? call.spec : nullptr;
+    replace_worker(self, too_slow(s, call),
+                   [=](const Call& other) { return spec && other.spec == spec; });
+  }
+  arm(self, s.armed, s.clock.next_wake());
 }
 
 std::uint64_t call_of(const WorkerRequest& request) { // 0: it asks for no answer.
@@ -90,6 +150,7 @@ void refuse(Self self, const WorkerRequest& request, const Error& why) {
   const auto call = self->state.calls.extract(call_of(request));
   if (call.empty())
     return;
+  self->state.clock.answered(call_of(request), now(self));
   fail(self, call.mapped(), why);
   tell_free(self, call.mapped().scheduled);
 }
@@ -130,15 +191,44 @@ void make_room(Self self) {
   s.opened.erase(oldest);
 }
 
-std::uint64_t open(Self self, const SignedSpec& job, Payload input) {
+// A call into the worker's queue, and its time.
+void call(Self self, std::uint64_t number, Call what, WorkerRequest request,
+          std::optional<Duration> may_take) {
   auto& s = self->state;
+  s.calls[number] = std::move(what);
+  s.clock.sent(number, may_take, now(self));
+  put(self, std::move(request));
+}
+
+// By role, in the order of the spec's inputs.
+struct OpenInputs {
+  Payload data, module, params;
+  Payload& of(Input::Role role) {
+    return role == Input::Role::data ? data : role == Input::Role::module ? module : params;
+  }
+};
+
+// What a module's compiling takes is not its first microtask's.
+void await_open(Self self, const SpecPtr& job, const SlotShell::Opened& opened) {
+  const auto number = self->state.next_call++;
+  call(self, number, {.spec = job, .kind = Call::Kind::open}, OpenedCall{number, opened.number},
+       opened.module->compile_time);
+}
+
+void open(Self self, const SpecPtr& job, OpenInputs inputs) {
+  auto& s = self->state;
+  const auto& spec = job->spec;
   make_room(self);
-  const auto number = s.next_job++;
-  s.opened[job.id] = {number, 0};
-  const auto& spec = job.spec;
-  put(self, OpenJob{number, spec.kernel, spec.params, spec.items, spec.leaf_items, std::move(input),
+  auto& opened = s.opened[job->id] = {s.next_job++, s.next_call, {}};
+  put(self, OpenJob{opened.number, spec.kernel, spec.params, spec.items, spec.leaf_items,
+                    std::move(inputs.data), std::move(inputs.module), std::move(inputs.params),
                     spec.trust != Trust::trust});
-  return number;
+  if (!wasm::is_module_kernel(spec.kernel))
+    return;
+  if (auto settings = wasm::settings_of(spec.kernel, spec.params)) { // Else the worker says why.
+    opened.module = std::move(*settings);
+    await_open(self, job, opened);
+  }
 }
 
 // The blobs that must be open before this work can go to the worker: input, then partials.
@@ -181,31 +271,42 @@ Payload payload_of(const Partial& partial, Files& files) {
   return payload_of(file, partial.size);
 }
 
+WorkerRequest request_of(const Work& work, std::uint64_t call, std::uint64_t job, Files& files) {
+  if (const auto* run = std::get_if<RunWork>(&work))
+    return RunCall{call, job, run->block};
+  if (const auto* merge = std::get_if<MergeWork>(&work)) {
+    auto left = payload_of(merge->left, files);
+    return MergeCall{call, job, std::move(left), payload_of(merge->right, files)};
+  }
+  return FinishCall{call, job, payload_of(std::get<FinishWork>(work).partial, files)};
+}
+
 void start_work(Self self, const StartFor& start, Files files) {
   auto& s = self->state;
   std::reverse(files.begin(), files.end()); // Used from the back.
   if (!s.opened.contains(start.spec->id)) {
-    Payload input;
+    OpenInputs inputs;
     for (const auto& in : start.spec->spec.inputs) {
-      input = payload_of(files.back(), in.size);
+      inputs.of(in.role) = payload_of(files.back(), in.size);
       files.pop_back();
     }
-    open(self, *start.spec, std::move(input));
+    open(self, start.spec, std::move(inputs));
   }
   auto& opened = s.opened.at(start.spec->id);
-  const auto call = s.next_call++;
-  opened.used = call;
-  s.calls[call] = {start.spec->id, start.job, start.id, start.scheduled, {}};
-  if (const auto* run = std::get_if<RunWork>(&start.work)) {
-    put(self, RunCall{call, opened.number, run->block});
-  } else if (const auto* merge = std::get_if<MergeWork>(&start.work)) {
-    auto left = payload_of(merge->left, files);
-    put(self, MergeCall{call, opened.number, std::move(left), payload_of(merge->right, files)});
-  } else {
-    const auto& finish = std::get<FinishWork>(start.work);
-    put(self, FinishCall{call, opened.number, payload_of(finish.partial, files)});
-  }
+  const auto number = opened.used = s.next_call++;
+  Call work{.spec = start.spec,
+            .owner = start.job,
+            .id = start.id,
+            .scheduled = start.scheduled,
+            .kind = Call::Kind(start.work.index())};
+  if (const auto* run = std::get_if<RunWork>(&start.work))
+    work.block = run->block;
+  const auto may_take =
+      opened.module ? std::optional<Duration>{opened.module->call_time} : std::nullopt;
+  call(self, number, std::move(work), request_of(start.work, number, opened.number, files),
+       may_take);
   flush(self);
+  look_at_clock(self);
 }
 
 // Once its blobs are here.
@@ -239,11 +340,21 @@ void prepare(Self self, const PrepareFor& what, caf::response_promise promise) {
     }
     auto& s = self->state;
     const auto mapped = Mapping::of(*answer.files.front());
-    const auto call = s.next_call++;
-    s.calls[call] = {{}, {}, 0, false, promise};
-    put(self, PrepareCall{call, what.kernel, what.params,
-                          payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)});
+    const auto number = s.next_call++;
+    Call preparing{.prepared = promise, .kind = Call::Kind::prepare};
+    std::optional<Duration> may_take;
+    if (const auto module = wasm::is_module_kernel(what.kernel)
+                                ? wasm::settings_of(what.kernel, what.params)
+                                : Error{}) {
+      may_take = module->compile_time;
+      preparing.module = module->name;
+    }
+    call(self, number, std::move(preparing),
+         PrepareCall{number, what.kernel, what.params,
+                     payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)},
+         may_take);
     flush(self);
+    look_at_clock(self);
   };
   self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{what.input}}, opened);
 }
@@ -257,6 +368,10 @@ void keep(Self self, const BlobId& id, Payload output, Then then) {
 
 void prepared(Self self, caf::response_promise promise, CallDone& done) {
   Prepared answer{done.digest, done.output.size, {}, {}};
+  if (done.output.size == 0) { // A module that compiles; nobody reads what is empty.
+    promise.deliver(answer);
+    return;
+  }
   auto contents = Contents::of(std::move(done.output));
   if (!contents) {
     promise.deliver(Prepared{{}, 0, {}, contents.error()});
@@ -299,6 +414,7 @@ void answered(Self self, WorkerReply& reply) {
   auto known = s.calls.extract(number);
   if (known.empty())
     throw std::runtime_error("a worker answered what it was not asked");
+  s.clock.answered(number, now(self));
   auto& call = known.mapped();
   const bool work = !call.prepared.pending();
   if (auto* failed = std::get_if<CallFailed>(&reply))
@@ -323,6 +439,7 @@ void readable(Self self) {
     answered(self, **reply);
   }
   flush(self);
+  look_at_clock(self);
   watch(self);
 }
 
@@ -332,12 +449,12 @@ void drop(Self self, const JobId& job) {
   std::erase_if(s.fetching, [&](const auto& f) { return f.second == job; });
   bool runs = false;
   for (auto& [number, call] : s.calls)
-    if (call.job == job && call.owner) {
+    if (call.spec && call.spec->id == job && call.owner) {
       call.owner = nullptr;
       runs = true;
     }
   if (runs) {
-    replace_worker(self);
+    replace_worker(self, waited_behind, [](const Call&) { return false; });
   } else if (const auto opened = s.opened.find(job); opened != s.opened.end()) {
     put(self, CloseJob{opened->second.number});
     s.opened.erase(opened);
@@ -367,6 +484,10 @@ caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
       },
       [=](const DropJob& over) { drop(self, over.job); },
       [=](readable_atom) { readable(self); },
+      [=](wake_atom) {
+        if (woken(self, self->state.armed))
+          look_at_clock(self);
+      },
       [=](WiringPtr& wiring) {
         const auto before = std::exchange(self->state.wiring, wiring);
         if (before->store != wiring->store)

@@ -676,6 +676,23 @@ TEST_CASE("a worker that dies is forgiven once; a leaf that kills workers is not
   }
 }
 
+TEST_CASE("work that its worker never came to is done again, however often") {
+  Bench b(2);
+  auto& a = b.root(1);
+  const Error never_came{"E709", "the worker died before", "of another's call", "nothing"};
+  std::map<std::size_t, int> left{{0, 20}, {1, 20}, {2, 20}}; // Of each kind of work.
+  for (int i = 0; i < 200 && !a.ended && b.take(a); ++i) {
+    const auto start = a.work.front();
+    if (left[start.work.index()]-- <= 0) {
+      b.finish_one(a);
+      continue;
+    }
+    a.work.pop_front();
+    b.apply(a, a.job->work_failed(start.id, never_came, b.now));
+  }
+  check_result(b, a);
+}
+
 TEST_CASE("a merge that fails for good fails the job; a finish too") {
   Bench b(2);
   auto& a = b.root(1);
