@@ -265,11 +265,7 @@ void tried_leaf(Self self, WorkId id, std::uint64_t cpu_ns, const Error* why) {
   try_leaf(self, std::move(calibration));
 }
 
-void plan(Self self, const JobRequest& request, const Prepared& input, const Caller& caller) {
-  const auto& info = request.kernel->info();
-  const auto planned = request.kernel->plan(request.params, request.items, input.head);
-  if (!planned)
-    return refuse(caller, planned.error());
+JobSpec new_spec(Self self, const JobRequest& request, const KernelInfo& info, const Plan& plan) {
   JobSpec spec;
   spec.submitter = self->state.setup.own.subject;
   fill_random(spec.nonce);
@@ -279,11 +275,13 @@ void plan(Self self, const JobRequest& request, const Prepared& input, const Cal
   spec.kernel = info.name;
   spec.kernel_version = info.version;
   spec.params = encode_params(request.params);
-  spec.items = planned->items;
-  spec.leaf_items = std::min(request.leaf ? request.leaf : planned->leaf_items, planned->items);
-  if (request.input)
-    spec.inputs.push_back({input.input, input.size});
+  spec.items = plan.items;
+  spec.leaf_items = std::min(request.leaf ? request.leaf : plan.leaf_items, plan.items);
   spec.ttl_ms = ttl_ms;
+  return spec;
+}
+
+void begin(Self self, const JobRequest& request, JobSpec spec, const Caller& caller) {
   if (spec.params.size() > params_bytes_max)
     return refuse(caller, {"E420", "these parameters are too long",
                            "a job carries at most 64 KiB of them", "shorten them"});
@@ -291,6 +289,115 @@ void plan(Self self, const JobRequest& request, const Prepared& input, const Cal
     return accept(self, spec, caller);
   spec.leaf_items = 1;
   try_leaf(self, {request, spec, {}, caller});
+}
+
+void plan(Self self, const JobRequest& request, const Prepared& input, const Caller& caller) {
+  const auto planned = request.kernel->plan(request.params, request.items, input.head);
+  if (!planned)
+    return refuse(caller, planned.error());
+  auto spec = new_spec(self, request, request.kernel->info(), *planned);
+  if (request.input)
+    spec.inputs.push_back({input.input, input.size});
+  begin(self, request, std::move(spec), caller);
+}
+
+// In the first slot's worker.
+void prepare(Self self, PrepareFor what, const Caller& caller,
+             std::function<void(const Prepared&)> then) {
+  auto& s = self->state;
+  const auto number = s.next_ticket++;
+  s.preparing[number] = caller;
+  self->request(s.wiring->slots.front(), caf::infinite, std::move(what))
+      .then(
+          [=](const Prepared& prepared) {
+            if (!self->state.preparing.erase(number))
+              return;
+            if (!prepared.why.code.empty())
+              return refuse(caller, prepared.why);
+            then(prepared);
+          },
+          [](const caf::error&) {}); // The slot died: see slot_died().
+}
+
+// --- Modules
+
+// Why this node would not run it.
+std::optional<Error> unwelcome(Self self, const wasm::Settings& module) {
+  const auto& offered = self->state.setup.own.kernels;
+  const auto version = "@" + std::to_string(wasm::module_info().version);
+  const auto offers = [&](const wasm::Class& c) {
+    return std::ranges::find(offered, c.kernel + version) != offered.end();
+  };
+  if (std::ranges::none_of(wasm::classes(), offers))
+    return Error{"E513", "this node runs no modules",
+                 "its owner said so (--no-wasm), or its build has no engine, or a worker has less "
+                 "than 384 MiB",
+                 "submit it at another node; native kernels run here: tessera kernels"};
+  if (offers(wasm::class_for(module.limits)))
+    return std::nullopt;
+  return Error{"E514", module.name + " wants more memory than this node gives",
+               std::to_string(module.limits.memory_bytes) +
+                   " bytes do not fit twice into one of its workers, with 256 MiB beside",
+               "lower --memory, or give workers more: tessera start --memory SIZE"};
+}
+
+std::vector<Input> inputs_of(const JobRequest& request) { // Their sizes are not known yet.
+  std::vector<Input> inputs;
+  if (request.input)
+    inputs.push_back({*request.input, 0, Input::Role::data});
+  inputs.push_back({request.module, 0, Input::Role::module});
+  if (request.module_params)
+    inputs.push_back({*request.module_params, 0, Input::Role::params});
+  return inputs;
+}
+
+// What is wrong with these files, which are those of spec.inputs; else their sizes are noted.
+Status read_inputs(const JobRequest& request, const std::vector<FdPtr>& files, JobSpec& spec) {
+  for (std::size_t i = 0; i != files.size(); ++i) {
+    const auto bytes = Mapping::of(*files[i]);
+    if (!bytes)
+      return bytes.error();
+    auto& input = spec.inputs[i];
+    input.size = bytes->bytes().size();
+    if (input.role != Input::Role::module)
+      continue;
+    const auto& settings = request.settings;
+    if (auto abi = wasm::check_module(settings.name, bytes->bytes(), settings.limits); !abi)
+      return abi.error();
+  }
+  return Nothing{};
+}
+
+// Its outline is looked at here, its code compiled in a worker; then it is a job like any other.
+void submit_files(Self self, const JobRequest& request, JobSpec spec, const FilesAnswer& answer,
+                  const Caller& caller) {
+  if (answer.files.size() != spec.inputs.size())
+    return refuse(caller, answer.why);
+  if (auto sound = read_inputs(request, answer.files, spec); !sound)
+    return refuse(caller, sound.error());
+  const auto* data = spec.input(Input::Role::data);
+  const auto planned =
+      wasm::plan(request.settings, request.items, data ? std::optional{data->size} : std::nullopt);
+  if (!planned)
+    return refuse(caller, planned.error());
+  auto planned_spec = new_spec(self, request, wasm::module_info(), *planned);
+  planned_spec.kernel = wasm::class_for(request.settings.limits).kernel;
+  planned_spec.inputs = spec.inputs;
+  prepare(self, PrepareFor{planned_spec.kernel, planned_spec.params, request.module}, caller,
+          [=](const Prepared&) { begin(self, request, planned_spec, caller); });
+}
+
+void submit_module(Self self, const JobRequest& request, const Caller& caller) {
+  if (const auto why = unwelcome(self, request.settings))
+    return refuse(caller, *why);
+  JobSpec spec;
+  spec.inputs = inputs_of(request);
+  FilesAsk ask;
+  for (const auto& input : spec.inputs)
+    ask.blobs.push_back(input.blob);
+  self->state.store_asks.ask<FilesAnswer>(self, ask, [=](const FilesAnswer& answer) {
+    submit_files(self, request, spec, answer, caller);
+  });
 }
 
 void submit(Self self, const HttpRequest& http, const Caller& caller) {
@@ -304,22 +411,15 @@ void submit(Self self, const HttpRequest& http, const Caller& caller) {
     return refuse(caller, {"E511", "this node has too many unfinished jobs",
                            "at most " + std::to_string(unended_max) + " are taken at a time",
                            "wait for some, or submit at another node"});
+  if (!request->kernel)
+    return submit_module(self, *request, caller);
   if (!request->input)
     return plan(self, *request, {}, caller);
-  const auto number = s.next_ticket++;
-  s.preparing[number] = caller;
-  self->request(
-          s.wiring->slots.front(), caf::infinite,
-          PrepareFor{request->kernel->info().name, encode_params(request->params), *request->input})
-      .then(
-          [=](const Prepared& prepared) {
-            if (!self->state.preparing.erase(number))
-              return;
-            if (!prepared.why.code.empty())
-              return refuse(caller, prepared.why);
-            plan(self, *request, prepared, caller);
-          },
-          [](const caf::error&) {}); // The slot died: see slot_died().
+  prepare(self,
+          PrepareFor{request->kernel->info().name, encode_params(request->params), *request->input},
+          caller, [=, request = *request](const Prepared& prepared) {
+            plan(self, request, prepared, caller);
+          });
 }
 
 // What the first slot took along is not tried again: it may have died of it.
@@ -409,6 +509,26 @@ Record own_record(Self self) {
   return record;
 }
 
+// What this node has a hand in, and for whom.
+Json working_json(Self self) {
+  Json list = Json::array();
+  for (const auto& [id, status] : self->state.working) {
+    if (ended(status.state))
+      continue; // It only lingers.
+    const auto& spec = status.spec->spec;
+    const auto module = wasm::settings_of(spec.kernel, spec.params);
+    const auto* blob = spec.input(Input::Role::module);
+    list.push_back({{"job", to_hex(id)},
+                    {"kernel", spec.kernel + "@" + std::to_string(spec.kernel_version)},
+                    {"submitter", to_text(spec.submitter)},
+                    {"submitter_name", name_of(self, spec.submitter)},
+                    {"rooted", status.root == self->state.setup.own.subject},
+                    {"name", blob && module ? Json(module->name) : Json(nullptr)},
+                    {"module", blob ? Json(to_hex(blob->blob)) : Json(nullptr)}});
+  }
+  return list;
+}
+
 Json status_json(Self self) {
   const auto& s = self->state;
   const auto own = own_record(self);
@@ -425,6 +545,7 @@ Json status_json(Self self) {
           {"running", own.slots - std::min(own.slots, own.slots_free)},
           {"peers", 1 + s.records.size()},
           {"jobs", s.working.size()},
+          {"working", working_json(self)},
           {"uptime_ms", up.count()},
           {"pid", ::getpid()}};
 }
@@ -453,6 +574,24 @@ void list_jobs(Self self, bool mesh_wide, const Caller& caller) {
     ask(self, "", {}, tell_all);
   else
     tell_all(self->state.book->rooted(now(self)));
+}
+
+// Modules whose bytes were here once may be gone: those are listed without their exports.
+void list_kernels(Self self, const Caller& caller) {
+  const auto unread = self->state.modules.unread();
+  const auto left = std::make_shared<std::size_t>(unread.size());
+  const auto tell_all = [=] { answer(caller, 200, kernels_json(self->state.modules.all())); };
+  if (unread.empty())
+    return tell_all();
+  for (const auto& id : unread)
+    self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{id}}, [=](const FilesAnswer& files) {
+      const auto bytes =
+          files.files.empty() ? Result<Mapping>{files.why} : Mapping::of(*files.files.front());
+      if (bytes)
+        self->state.modules.read(id, bytes->bytes());
+      if (--*left == 0)
+        tell_all();
+    });
 }
 
 void invite(Self self, const Caller& caller) {
@@ -490,7 +629,7 @@ void called(Self self, HttpRequest& request, const Caller& caller) {
   if (is("GET", "/v1/peers"))
     return answer(caller, 200, peers_json(self));
   if (is("GET", "/v1/kernels"))
-    return answer(caller, 200, kernels_json());
+    return list_kernels(self, caller);
   if (is("POST", "/v1/stop"))
     return stop(self, caller);
   if (is("POST", "/v1/jobs"))
@@ -529,8 +668,9 @@ void from_peer(Self self, const FromPeer& letter) {
 
 void job_news(Self self, const JobNews& news) {
   auto& s = self->state;
-  if (!ended(news.status.state))
-    s.working.insert(news.status.spec->id);
+  if (!ended(news.status.state) || s.working.contains(news.status.spec->id))
+    s.working[news.status.spec->id] = news.status;
+  s.modules.learned(*news.status.spec);
   if (!news.rooted)
     return;
   s.book->learned(news.status, now(self));

@@ -5,6 +5,7 @@
 #include "node/api_json.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
+#include "node/module_book.hpp"
 #include "node/store_asks_actor.hpp"
 
 #include <functional>
@@ -72,7 +73,8 @@ struct ApiShell {
   bool resumed = false;        // The journal's jobs are known.
   std::vector<HttpCall> early; // Until then.
 
-  std::set<JobId> working; // Jobs that have an actor here.
+  std::map<JobId, JobStatus> working; // Jobs that have an actor here, as it told them last.
+  ModuleBook modules;
   std::map<NodeId, std::shared_ptr<const SignedRecord>> records;
   std::set<NodeId> up;
   std::map<NodeId, Duration> rtts;

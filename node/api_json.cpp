@@ -16,7 +16,8 @@ std::string shown(const std::string& said) {
 
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
-          "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\"}"};
+          "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\", \"module\", "
+          "\"module_params\"}"};
 }
 
 // A count may come as a number or, past 2^53, as text. 0: not said.
@@ -93,6 +94,62 @@ std::optional<Error> wrong_input(const KernelInfo& info, bool given) {
   return std::nullopt;
 }
 
+bool blob_of(const Json& hash, BlobId& to) {
+  const auto bytes = hash.is_string() ? from_hex(hash.get<std::string>()) : std::optional<Bytes>{};
+  if (!bytes || bytes->size() != to.bytes.size())
+    return false;
+  std::copy(bytes->begin(), bytes->end(), to.bytes.begin());
+  return true;
+}
+Error bad_hash(const std::string& name) {
+  return bad_body("\"" + name + "\" is no blob's hash of 64 hex digits");
+}
+
+// Which kernel is meant: a native one, or a module that is given.
+std::optional<Error> kernel_of(const Json* name, const Json* module, JobRequest& request) {
+  if (!name || !name->is_string())
+    return bad_body("\"kernel\" is missing, or no text");
+  const auto text = name->get<std::string>();
+  const bool wasm = text == wasm::module_info().name;
+  if (wasm && !module)
+    return Error{"E422", "a module is missing", "the kernel wasm runs a module of your own",
+                 "give it: tessera run FILE.wasm --items N"};
+  if (!wasm && module)
+    return Error{"E422", shown(text) + " takes no module", "one was given",
+                 "modules are for the kernel wasm"};
+  request.kernel = find_kernel(text);
+  return wasm || request.kernel ? std::nullopt : std::optional{unknown_kernel(text)};
+}
+
+Json info_json(const KernelInfo& info) {
+  Json params = Json::array();
+  for (const auto& param : info.params)
+    params.push_back(param_json(param));
+  return {{"name", info.name},
+          {"version", info.version},
+          {"help", info.help},
+          {"wants_input", info.wants_input},
+          {"wants_items", info.wants_items},
+          {"result", info.result},
+          {"params", std::move(params)}};
+}
+
+Json module_json(const BlobId& id, const ModuleBook::Seen& seen) {
+  Json signed_by = Json::array();
+  for (const auto& node : seen.signed_by)
+    signed_by.push_back(to_text(node));
+  return {{"module", to_hex(id)},
+          {"name", seen.name},
+          {"size", seen.size},
+          {"exports", seen.exports ? Json(*seen.exports) : Json(nullptr)},
+          {"memory", seen.limits.memory_bytes},
+          {"output", seen.limits.output_bytes},
+          {"fuel", seen.limits.fuel},
+          {"time_ms", seen.call_time.count()},
+          {"jobs", seen.jobs},
+          {"signed_by", std::move(signed_by)}};
+}
+
 } // namespace
 
 std::string_view to_text(JobState state) {
@@ -141,22 +198,14 @@ Json job_json(const JobStatus& status, const NameOf& name) {
   return json;
 }
 
-Json kernels_json() {
-  Json list = Json::array();
-  for (const auto* kernel : kernels()) {
-    const auto& info = kernel->info();
-    Json params = Json::array();
-    for (const auto& param : info.params)
-      params.push_back(param_json(param));
-    list.push_back({{"name", info.name},
-                    {"version", info.version},
-                    {"help", info.help},
-                    {"wants_input", info.wants_input},
-                    {"wants_items", info.wants_items},
-                    {"result", info.result},
-                    {"params", std::move(params)}});
-  }
-  return {{"schema", 1}, {"kernels", std::move(list)}};
+Json kernels_json(const std::map<BlobId, ModuleBook::Seen>& modules) {
+  Json list = Json::array(), seen = Json::array();
+  for (const auto* kernel : kernels())
+    list.push_back(info_json(kernel->info()));
+  list.push_back(info_json(wasm::module_info()));
+  for (const auto& [id, module] : modules)
+    seen.push_back(module_json(id, module));
+  return {{"schema", 1}, {"kernels", std::move(list)}, {"modules", std::move(seen)}};
 }
 
 Json peer_json(const PeerView& peer) {
@@ -190,7 +239,8 @@ Result<JobRequest> job_request(ByteView body) {
   const auto json = Json::parse(body.begin(), body.end(), nullptr, false);
   if (!json.is_object())
     return bad_body("the body is no JSON object");
-  static const std::vector<std::string> known{"kernel", "params", "items", "leaf", "input"};
+  static const std::vector<std::string> known{"kernel", "params", "items",        "leaf",
+                                              "input",  "module", "module_params"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       return bad_body("\"" + shown(key) + "\" is not known");
@@ -199,17 +249,19 @@ Result<JobRequest> job_request(ByteView body) {
     return it == json.end() || it->is_null() ? nullptr : &*it;
   };
   JobRequest request;
-  const auto* kernel = said("kernel");
-  if (!kernel || !kernel->is_string())
-    return bad_body("\"kernel\" is missing, or no text");
-  request.kernel = find_kernel(kernel->get<std::string>());
-  if (!request.kernel)
-    return unknown_kernel(kernel->get<std::string>());
+  if (auto wrong = kernel_of(said("kernel"), said("module"), request))
+    return *wrong;
+  const bool module = !request.kernel;
+  const auto& info = module ? wasm::module_info() : request.kernel->info();
 
-  auto params = params_of(request.kernel->info(), said("params"));
+  auto params = params_of(info, said("params"));
   if (!params)
     return params.error();
   request.params = std::move(*params);
+  auto settings = module ? wasm::settings_of(request.params) : wasm::Settings{};
+  if (!settings)
+    return settings.error();
+  request.settings = std::move(*settings);
 
   const auto* leaf = said("leaf");
   request.auto_leaf = leaf && *leaf == "auto";
@@ -221,15 +273,17 @@ Result<JobRequest> job_request(ByteView body) {
   request.leaf = *leaf_items;
 
   const auto* input = said("input");
-  if (auto wrong = wrong_input(request.kernel->info(), input))
+  if (auto wrong = module ? std::nullopt : wrong_input(info, input))
     return *wrong;
-  if (input) {
-    const auto bytes =
-        input->is_string() ? from_hex(input->get<std::string>()) : std::optional<Bytes>{};
-    if (!bytes || bytes->size() != request.input.emplace().bytes.size())
-      return bad_body("\"input\" is no blob's hash of 64 hex digits");
-    std::copy(bytes->begin(), bytes->end(), request.input->bytes.begin());
-  }
+  if (!module && said("module_params"))
+    return Error{"E422", info.name + " is no module", "only modules have module_params",
+                 "give its parameters by name: -p NAME=VALUE"};
+  for (const auto& [name, to] :
+       {std::pair{"input", &request.input}, {"module_params", &request.module_params}})
+    if (const auto* hash = said(name); hash && !blob_of(*hash, to->emplace()))
+      return bad_hash(name);
+  if (module && !blob_of(*said("module"), request.module))
+    return bad_hash("module");
   return request;
 }
 

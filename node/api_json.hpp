@@ -2,6 +2,8 @@
 
 #include "net/message.hpp"
 #include "node/kernels/kernel.hpp"
+#include "node/module_book.hpp"
+#include "node/wasm/job.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -20,7 +22,7 @@ std::string_view to_text(JobState state);
 std::string to_text(const Address& address); // "10.0.0.5:7700", "[::1]:7700".
 
 Json job_json(const JobStatus& status, const NameOf& name);
-Json kernels_json();
+Json kernels_json(const std::map<BlobId, ModuleBook::Seen>& modules);
 
 struct PeerView {
   Record record;
@@ -31,18 +33,22 @@ Json peer_json(const PeerView& peer);
 
 // What POST /v1/jobs says. Parameters are checked; items, leaf and input are not yet.
 struct JobRequest {
-  const Kernel* kernel = nullptr;
+  const Kernel* kernel = nullptr; // Null: a module, which has settings and blobs of its own.
   Params params;
   std::uint64_t items = 0; // 0: not said.
   std::uint64_t leaf = 0;  // 0: the kernel's own.
   bool auto_leaf = false;
   std::optional<BlobId> input;
+  wasm::Settings settings;
+  BlobId module;
+  std::optional<BlobId> module_params;
 };
 
 inline constexpr std::size_t job_body_bytes_max = 1 << 20;
 
 // E400: not this JSON, or a key that is not known. E423: no such kernel, with the nearest. E420:
-// parameters. E421: items or leaf. E422: an input is missing, or is not wanted.
+// parameters. E421: items or leaf. E422: an input or a module is missing, or is not wanted. E426:
+// no such merge.
 Result<JobRequest> job_request(ByteView body);
 
 } // namespace tessera
