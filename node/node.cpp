@@ -5,6 +5,7 @@
 #include "node/secret_file.hpp"
 #include "node/speed.hpp"
 #include "node/store/needed.hpp"
+#include "node/wasm/job.hpp"
 #include "node/worker/worker.hpp"
 
 #include <asio/executor_work_guard.hpp>
@@ -154,8 +155,9 @@ std::uint64_t cores() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-std::vector<std::string> own_kernels() {
-  std::vector<std::string> names;
+// `modules`: whether workers run them.
+std::vector<std::string> own_kernels(bool modules, std::uint64_t worker_bytes) {
+  auto names = modules ? wasm::kernels_for(worker_bytes) : std::vector<std::string>{};
   for (const auto* kernel : kernels())
     names.push_back(kernel->info().name + "@" + std::to_string(kernel->info().version));
   return names;
@@ -176,9 +178,10 @@ LinkEvents news_to(const caf::actor& session) {
 // Everything that a node is, from the folder to the farewell.
 struct Node::Parts {
   explicit Parts(const StartOptions& options)
-      : options_(options), zygote_(must(Zygote::start())),
+      : options_(options), zygote_(must(Zygote::start(find_kernel, modules_of_this_build()))),
         log_(spdlog::stderr_color_mt("tessera")) {
     log_->set_pattern("%H:%M:%S %^%l%$ %v");
+    modules_ = runs_modules();
     fresh_ = !std::filesystem::exists(options.paths.key);
     identity_.emplace(must(Identity::load_or_create(options.paths.key)));
     choose_mesh();
@@ -212,6 +215,26 @@ struct Node::Parts {
 
   // Also when the start was given up half-way.
   ~Parts() { stop(); }
+
+  WorkerLimits worker_limits(bool modules) const {
+    WorkerLimits limits;
+    limits.memory_bytes = options_.memory_bytes;
+    limits.modules = modules;
+    return limits;
+  }
+
+  // Whether the owner allows modules, and a worker can be had that is ready for them.
+  bool runs_modules() {
+    if (!options_.wasm || !modules_of_this_build() ||
+        wasm::kernels_for(options_.memory_bytes).empty())
+      return false;
+    const auto trial = zygote_.spawn(worker_limits(true));
+    if (trial)
+      zygote_.kill(trial->pid);
+    else
+      log_->warn(to_text(trial.error()));
+    return trial.ok();
+  }
 
   void open_journal() {
     auto journal = must(Journal::open(options_.paths.journal));
@@ -262,7 +285,7 @@ struct Node::Parts {
     own_.slots = options_.slots.value_or(std::uint32_t(std::max<std::uint64_t>(1, cores() - 1)));
     own_.slots_free = own_.slots;
     own_.speed = measured_speed();
-    own_.kernels = own_kernels();
+    own_.kernels = own_kernels(modules_, options_.memory_bytes);
   }
 
   HandshakeConfig handshake(NoiseRole role, std::optional<NodeId> expect) const {
@@ -317,10 +340,8 @@ struct Node::Parts {
     auto invited = mesh_;
     invited.add_seeds(addresses_);
     node.api = {codec_, own_, invited, to_text(addresses_.front()), 0, Clock::now()};
-    WorkerLimits limits;
-    limits.memory_bytes = options_.memory_bytes;
     for (std::uint32_t i = 0; i < std::max(1u, own_.slots); ++i)
-      node.slots.push_back({i, &zygote_, &io_->context, limits});
+      node.slots.push_back({i, &zygote_, &io_->context, worker_limits(modules_)});
     node.board = board_;
     node.log = [this](const std::string& what) { log_->warn(what); };
     node.ended = [this](std::optional<Error> why) { ended_.set_value(std::move(why)); };
@@ -426,6 +447,7 @@ struct Node::Parts {
   Zygote zygote_; // First: it forks while there is one thread.
   std::shared_ptr<spdlog::logger> log_;
   bool fresh_ = false, founded_ = false;
+  bool modules_ = false; // Whether WebAssembly runs here.
   std::optional<Identity> identity_;
   std::uint64_t boot_ = 0;
   std::vector<PeerAddress> remembered_;

@@ -28,13 +28,15 @@ Common guessed(int argc, char** argv) {
   return common;
 }
 
-int perform(const Command& command, const StartNode& start) {
+int perform(const Command& command, const StartNode& start, const RunLocal& local) {
   Terminal terminal{command.common};
   try {
     if (command.verb == "start")
       return start(command.start);
     if (command.verb.empty())
       terminal.data(command.help);
+    else if (command.verb == "run")
+      cli::run(command, terminal, local);
     else
       answered.at(command.verb)(command, terminal);
     terminal.finish();
@@ -47,12 +49,12 @@ int perform(const Command& command, const StartNode& start) {
 
 } // namespace
 
-int run_cli(int argc, char** argv, const StartNode& start) {
+int run_cli(int argc, char** argv, const StartNode& start, const RunLocal& local) {
   Common common = guessed(argc, argv);
   try {
     const auto command = parse(argc, argv);
     common = command.common;
-    return perform(command, start);
+    return perform(command, start, local);
   } catch (const Failed& failed) {
     Terminal{common}.error(failed.error());
     return int(failed.exit());

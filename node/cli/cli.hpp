@@ -1,6 +1,7 @@
 #pragma once
 
 #include "net/message.hpp"
+#include "node/cli/local.hpp"
 #include "node/paths.hpp"
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct StartOptions {
   std::string name;                                    // Default: the host's name.
   std::uint64_t memory_bytes = std::uint64_t{1} << 30; // Of one worker.
   std::uint64_t blob_quota_bytes = std::uint64_t{8} << 30;
+  bool wasm = true; // Whether modules of others may run here.
   bool json = false;
 };
 
@@ -35,6 +37,6 @@ struct StartOptions {
 using StartNode = std::function<int(const StartOptions&)>;
 
 // Whole process: parse, do, print; answers the exit code, 0 (ok) to 8 (nothing can run it).
-int run_cli(int argc, char** argv, const StartNode& start);
+int run_cli(int argc, char** argv, const StartNode& start, const RunLocal& local = {});
 
 } // namespace tessera

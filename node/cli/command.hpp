@@ -31,6 +31,11 @@ struct Submission {
   std::string input;  // A file, "-", or empty.
   std::string output; // A file, "-", or empty.
   bool detach = false;
+
+  // Of `run`.
+  std::string module;        // The file.
+  std::string module_params; // A file, or empty.
+  bool local = false;
 };
 
 // Of `new`.
@@ -55,7 +60,7 @@ struct Command {
 
 extern const std::vector<std::string> verbs;
 
-// Throws Failed with E400, E401 (unknown verb), E430 or E431 (settings).
+// Throws Failed with E400, E401 (unknown verb), E430 or E431 (settings of `start`).
 Command parse(int argc, const char* const* argv);
 
 } // namespace tessera::cli

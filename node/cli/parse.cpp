@@ -14,7 +14,7 @@ namespace tessera::cli {
 
 const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
                                      "peers",  "jobs",    "submit", "wait", "result",
-                                     "cancel", "kernels", "new"};
+                                     "cancel", "kernels", "new",    "run"};
 
 namespace {
 
@@ -26,6 +26,7 @@ struct Typed {
   std::string colour = "auto";
   std::string data;
   std::string items;
+  std::map<std::string, std::string> settings_of_run; // By flag, as typed.
 };
 
 void add_common(CLI::App& verb, Typed& t) {
@@ -59,6 +60,9 @@ void add_start(CLI::App& verb, Typed& t) {
               "Disk for inputs and results (default: 8GiB)");
   add_setting(verb, t, "--api-port", "api_port", "PORT", "Of the local API (default: any)");
   verb.add_flag_callback(
+      "--no-wasm", [&t] { t.settings["limits_wasm"] = {"false"}; },
+      "Run no WebAssembly modules, native kernels only");
+  verb.add_flag_callback(
       "--open", [&t] { t.settings["open"] = {"true"}; }, "Anybody may join the mesh");
 }
 
@@ -76,6 +80,43 @@ void add_submit(CLI::App& verb, Typed& t) {
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
       ->type_name("FILE");
   verb.add_flag("--detach", s.detach, "Do not wait for the result");
+}
+
+// Flags of `run` that are settings of the job: flag, setting, what it takes, what it means.
+struct RunFlag {
+  const char *flag, *setting, *type, *help;
+};
+constexpr RunFlag run_flags[] = {
+    {"--record", "record", "SIZE", "Bytes of one item of the input; the items are its records"},
+    {"--merge", "merge", "NAME",
+     "Where the module exports no merge: concat, none, count, sum_f64, sum_i64, min_..., max_..., "
+     "topk_f64:K, topk_i64:K"},
+    {"--memory", "memory", "SIZE", "Memory of the module, at most (default: 256MiB)"},
+    {"--output-limit", "output", "SIZE", "What one microtask may write (default: 64MiB)"},
+    {"--fuel", "fuel", "N", "Instructions of one microtask, at most; counts them all"},
+    {"--time-limit", "time", "MS", "Time of one microtask, at most (default: 30000)"},
+    {"--compile-limit", "compile_time", "MS", "Time of compiling, at most (default: 30000)"},
+    {"--nan", "nan", "plain|strict", "strict: for inputs that carry NaNs of their own"},
+};
+
+void add_run(CLI::App& verb, Typed& t) {
+  auto& s = t.command.submission;
+  verb.add_option("module", s.module, "A WebAssembly module; see: tessera new task")
+      ->required()
+      ->type_name("FILE");
+  verb.add_option("--items", t.items, "How many items")->type_name("N");
+  verb.add_option("--leaf", s.leaf, "Items of one microtask, or auto (default: items / 65536)")
+      ->type_name("N|auto");
+  verb.add_option("-p,--params", s.module_params, "File with the module's own parameters")
+      ->type_name("FILE");
+  verb.add_option("--input", s.input, "File to work on; - is standard input")->type_name("FILE");
+  for (const auto& flag : run_flags)
+    verb.add_option(flag.flag, t.settings_of_run[flag.flag], flag.help)->type_name(flag.type);
+  verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
+      ->type_name("FILE");
+  verb.add_flag("--detach", s.detach, "Do not wait for the result");
+  verb.add_flag("--local", s.local,
+                "Here, without a mesh: in several orders and instances, whose bytes must agree");
 }
 
 void add_job(CLI::App& verb, Typed& t) {
@@ -123,6 +164,7 @@ void add_verbs(CLI::App& app, Typed& t) {
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("NAME");
   add_new(*add("new", "Begin a task of your own"), t);
+  add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
 }
 
 std::vector<std::string> flags_of(const CLI::App& verb) {
@@ -192,6 +234,9 @@ Failed unexpected(const CLI::App& app, const CLI::App& verb, int argc, const cha
 Failed incomplete(const CLI::App& verb, const std::string& what) {
   const auto help = "run: tessera " + verb.get_name() + " --help";
   const bool submit = verb.get_name() == "submit";
+  if (verb.get_name() == "run")
+    return usage("tessera run needs a module", "it is a file, such as task.wasm",
+                 "begin one: tessera new task --lang c DIR");
   return usage("tessera " + verb.get_name() + " needs a " + what,
                std::string{submit ? "tessera kernels" : "tessera jobs"} + " lists them", help);
 }
@@ -227,6 +272,35 @@ void take_items(Typed& t) {
   if (!t.command.submission.items)
     throw usage("--items cannot be \"" + t.items + "\"", "wanted is a whole number up to 2^63",
                 "for instance: --items 1000000");
+}
+
+// As the job's parameters, where numbers are whole.
+void take_run(Typed& t) {
+  auto& s = t.command.submission;
+  if (t.command.verb != "run")
+    return;
+  s.kernel = "wasm";
+  const auto slash = s.module.rfind('/');
+  s.params.emplace_back("name", s.module.substr(slash == s.module.npos ? 0 : slash + 1));
+  for (const auto& flag : run_flags) {
+    auto value = t.settings_of_run[flag.flag];
+    if (value.empty())
+      continue;
+    if (std::string_view{flag.type} == "SIZE") {
+      const auto bytes = parse_size(value);
+      if (!bytes)
+        throw usage(std::string{flag.flag} + " cannot be \"" + value + "\"",
+                    "wanted is a size such as 4096, 64K or 1GiB", "see: tessera run --help");
+      value = std::to_string(*bytes);
+    }
+    s.params.emplace_back(flag.setting, std::move(value));
+  }
+  if (s.local && (s.detach || s.leaf == "auto"))
+    throw usage(std::string{"--local and "} + (s.detach ? "--detach" : "--leaf auto") +
+                    " do not go together",
+                s.detach ? "nothing goes on when it ends"
+                         : "it tells which leaf is good at its end",
+                s.detach ? "leave out one of the two" : "give a number, or leave out --leaf");
 }
 
 void check_submission(const Command& c) {
@@ -320,6 +394,7 @@ Command parse(int argc, const char* const* argv) {
   take_common(t);
   split_params(t);
   take_items(t);
+  take_run(t);
   check_submission(t.command);
   check_creation(t.command);
   check_output(t.command);

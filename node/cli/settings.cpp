@@ -15,8 +15,9 @@ namespace tessera::cli {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> setting_names{"api_port", "blob_quota", "join", "listen", "memory",
-                                             "name",     "open",       "seed", "slots"};
+const std::vector<std::string> setting_names{"api_port", "blob_quota", "join", "limits_wasm",
+                                             "listen",   "memory",     "name", "open",
+                                             "seed",     "slots"};
 
 namespace {
 
@@ -61,6 +62,20 @@ std::vector<std::string> values(const toml::node& node, const fs::path& file,
   for (const auto& each : *list)
     out.push_back(scalar(each, file, key));
   return out;
+}
+
+// What stands in a table [limits] as wasm is the setting limits_wasm.
+void take(Settings& out, const toml::table& table, const std::string& above, const fs::path& file) {
+  for (const auto& [key, node] : table) {
+    const auto name = above + std::string{key.str()};
+    const auto known = std::find(setting_names.begin(), setting_names.end(), name);
+    if (const auto* inner = node.as_table(); inner && known == setting_names.end() && above.empty())
+      take(out, *inner, name + "_", file);
+    else if (known == setting_names.end())
+      throw unknown_key(file, name);
+    else
+      out[name] = values(node, file, name);
+  }
 }
 
 Failed bad_value(const std::string& name, const std::string& value, std::string wanted) {
@@ -119,6 +134,8 @@ void set(StartOptions& options, const std::string& name, const std::string& valu
     options.listen = address(name, value, "0.0.0.0"), options.listen_given = true;
   else if (name == "open")
     options.open = flag(name, value);
+  else if (name == "limits_wasm")
+    options.wasm = flag(name, value);
   else if (name == "join")
     options.invite = value;
   else if (name == "slots")
@@ -150,12 +167,7 @@ Settings settings_of_file(const fs::path& file) {
     return {};
   Settings out;
   try {
-    for (const auto& [key, node] : toml::parse_file(file.string())) {
-      const std::string name{key.str()};
-      if (std::find(setting_names.begin(), setting_names.end(), name) == setting_names.end())
-        throw unknown_key(file, name);
-      out[name] = values(node, file, name);
-    }
+    take(out, toml::parse_file(file.string()), "", file);
   } catch (const toml::parse_error& e) {
     throw bad_file(file, "line " + std::to_string(e.source().begin.line) + ": " +
                              std::string{e.description()});

@@ -16,6 +16,7 @@ void kernels(const Command& command, Terminal& terminal);
 void new_thing(const Command& command, Terminal& terminal);
 
 void submit(const Command& command, Terminal& terminal);
+void run(const Command& command, Terminal& terminal, const RunLocal& local);
 void jobs(const Command& command, Terminal& terminal);
 void wait(const Command& command, Terminal& terminal);
 void result(const Command& command, Terminal& terminal);
