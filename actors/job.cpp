@@ -213,6 +213,7 @@ JobStatus Job::Machine::status() const {
   s.error = error;
   s.result = result.digest;
   s.result_size = result.size;
+  s.fuel = fuel;
   for (const auto& [node, share] : shares)
     s.shares.push_back(share);
   if (s.shares.size() > shares_in_result_max) {
@@ -293,9 +294,9 @@ JobEffects Job::leased(NodeId lessor, const Lease& lease, Time now) {
   return machine_->settled();
 }
 JobEffects Job::work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                          Time now) {
+                          Time now, std::uint64_t fuel) {
   machine_->now = now;
-  machine_->work_done(id, partial, leaves, cpu_ns);
+  machine_->work_done(id, partial, leaves, cpu_ns, fuel);
   return machine_->settled();
 }
 JobEffects Job::work_failed(WorkId id, const Error& why, Time now) {

@@ -121,8 +121,9 @@ public:
   // --- Slots' news.
   // `leaves`: Merkle root over the digests of the leaves run (RunWork under spot/quorum), else
   // ignored.
+  // `fuel`: of a FinishWork, the whole job's (JobStatus).
   JobEffects work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                       Time now);
+                       Time now, std::uint64_t fuel = 0);
   // `deterministic`: the kernel said no (E7xx); otherwise the worker died.
   JobEffects work_failed(WorkId id, const Error& why, Time now);
 

@@ -189,7 +189,7 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
       [=, &job](WorkDone& done) {
         work_over(self, done.id);
         perform(self, job.work_done(done.id, std::move(done.partial), done.leaves, done.cpu_ns,
-                                    now(self)));
+                                    now(self), done.fuel));
       },
       [=, &job](const WorkFailed& failed) {
         work_over(self, failed.id);

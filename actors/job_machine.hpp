@@ -195,6 +195,7 @@ struct Job::Machine {
   std::uint64_t leaves_done_before = 0; // Of leases that are closed.
   JobState state = JobState::running;
   Partial result;
+  std::uint64_t fuel = 0; // That made it.
   Error error;
   std::optional<Time> ended_at;
 
@@ -247,7 +248,8 @@ struct Job::Machine {
   std::uint64_t block_leaves(const Held& h) const;
   void start(std::uint32_t slot, Working what, Work work);
   std::optional<Working> end_work(WorkId id);
-  void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
+  void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns,
+                 std::uint64_t used);
   void work_failed(WorkId id, const Error& why);
   void ran(const Working& w, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
   void merge_done(const Working& w, const Partial& partial);

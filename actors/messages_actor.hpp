@@ -106,6 +106,7 @@ struct WorkDone { // Slot to job.
   Partial partial;
   Digest leaves;
   std::uint64_t cpu_ns = 0;
+  std::uint64_t fuel = 0;
 };
 struct WorkFailed {
   WorkId id = 0;

@@ -298,6 +298,7 @@ struct JobStatus {
   BlobId result;           // When done.
   std::uint64_t result_size = 0;
   std::vector<NodeShare> shares;
+  std::uint64_t fuel = 0; // When done, of a module that counts it: all calls that made the result.
 };
 
 struct JobQuery { // Asks who roots a job whose id starts with `prefix` (hex, lower case; empty:

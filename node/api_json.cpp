@@ -175,6 +175,7 @@ Json job_json(const JobStatus& status, const NameOf& name) {
             {"items", spec.items},
             {"leaf", spec.leaf_items},
             {"elapsed_ms", status.elapsed_ms},
+            {"fuel", status.fuel ? Json(status.fuel) : Json(nullptr)},
             {"peers", status.peers},
             {"root", to_text(status.root)},
             {"submitter", to_text(spec.submitter)},

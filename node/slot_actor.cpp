@@ -391,7 +391,7 @@ void prepared(Self self, caf::response_promise promise, CallDone& done) {
 }
 
 void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
-  WorkDone news{call.id, {done.digest, done.output.size, {}}, done.leaves, done.cpu_ns};
+  WorkDone news{call.id, {done.digest, done.output.size, {}}, done.leaves, done.cpu_ns, done.fuel};
   if (done.output.size <= partial_inline_bytes_max) {
     auto contents = Contents::of(std::move(done.output));
     if (!contents)

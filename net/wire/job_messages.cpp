@@ -342,6 +342,7 @@ void to_wire(JobStatus::Builder to, const tessera::JobStatus& status) {
     to_wire(to.initError(), status.error);
   to.setResult(data_of(status.result.view()));
   to.setResultSize(status.result_size);
+  to.setFuel(status.fuel);
   all_to_wire(to.initShares(size_of(status.shares, shares_max)), status.shares);
 }
 
@@ -358,6 +359,7 @@ tessera::JobStatus from_wire(JobStatus::Reader from, const MeshId& mesh) {
     status.error = from_wire(from.getError());
   status.result = digest(from.getResult());
   status.result_size = from.getResultSize();
+  status.fuel = from.getFuel();
   status.shares = all_from_wire(from.getShares(), shares_max);
   status.spec = open_spec(from_wire(from.getSpec()), mesh);
   return status;

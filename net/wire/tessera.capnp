@@ -290,6 +290,7 @@ struct JobStatus {
   result @8 :Data; # Blob id; 32 zero bytes while there is none.
   resultSize @9 :UInt64;
   shares @10 :List(NodeShare); # At most 1,024.
+  fuel @11 :UInt64; # When done, of a module that counts it.
 }
 
 struct JobQuery {

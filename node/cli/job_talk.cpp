@@ -137,10 +137,12 @@ void check_done(const Json& job) {
 
 void summarize(Terminal& terminal, const Json& job, const std::string& file) {
   const auto microtasks = number_at(job, "microtasks");
-  terminal.note(
-      terminal.painted("done", Paint::good) + " " + seconds(number_at(job, "elapsed_ms")) + "  " +
-      std::to_string(microtasks) + (microtasks == 1 ? " microtask  " : " microtasks  ") +
-      std::to_string(number_at(job, "rerun")) + " re-run" + (file.empty() ? "" : "  " + file));
+  terminal.note(terminal.painted("done", Paint::good) + " " +
+                seconds(number_at(job, "elapsed_ms")) + "  " + std::to_string(microtasks) +
+                (microtasks == 1 ? " microtask  " : " microtasks  ") +
+                std::to_string(number_at(job, "rerun")) + " re-run" +
+                (number_at(job, "fuel") ? "  fuel " + std::to_string(number_at(job, "fuel")) : "") +
+                (file.empty() ? "" : "  " + file));
   std::vector<std::vector<std::string>> rows{
       {"NODE", "NAME", "SHARE", "MICROTASKS", "STEALS", "MERGES"}};
   const auto shares = job.value("shares", Json::array());

@@ -116,8 +116,59 @@ void show_kernel(const Json& kernel, Terminal& terminal) {
                     shown(text_at(param, "help"))});
   if (rows.size() > 1)
     terminal.data(table(rows));
+  if (name == "wasm")
+    return terminal.next("tessera run FILE.wasm --items 1000000");
   terminal.next("tessera submit " + name + (items ? " --items 1000000" : "") +
                 (input ? " --input FILE" : ""));
+}
+
+std::string listed(const Json& list, const char* separator) {
+  std::string out;
+  for (const auto& item : list)
+    out +=
+        (out.empty() ? "" : separator) + (item.is_string() ? shown(item.get<std::string>()) : "?");
+  return out;
+}
+
+constexpr std::size_t digits_shown = 12; // Of a module's hash.
+
+std::vector<std::string> module_row(const Json& module) {
+  const auto signers = module.value("signed_by", Json::array());
+  const auto first = signers.empty() ? Json{} : signers.front();
+  return {shown(text_at(module, "module")).substr(0, digits_shown),
+          shown(text_at(module, "name")),
+          bytes(number_at(module, "size")),
+          listed(module.value("exports", Json::array()), ","),
+          bytes(number_at(module, "memory")),
+          number_at(module, "fuel") ? std::to_string(number_at(module, "fuel")) : "-",
+          seconds(number_at(module, "time_ms")),
+          std::to_string(number_at(module, "jobs")),
+          (first.is_string() ? short_node(first.get<std::string>()) : "?") +
+              (signers.size() > 1 ? " +" + std::to_string(signers.size() - 1) : "")};
+}
+
+// Those that jobs brought here.
+void show_modules(const Json& modules, Terminal& terminal) {
+  if (modules.empty())
+    return;
+  std::vector<std::vector<std::string>> rows{
+      {"MODULE", "NAME", "SIZE", "EXPORTS", "MEMORY", "FUEL", "TIME", "JOBS", "SIGNED BY"}};
+  for (const auto& module : modules)
+    rows.push_back(module_row(module));
+  terminal.data(table(rows));
+}
+
+// What a node works on, and for whom.
+std::vector<std::string> work_row(const Json& work) {
+  const auto name = text_at(work, "name");
+  const auto submitter = text_at(work, "submitter_name");
+  return {
+      short_job(text_at(work, "job")),
+      shown(text_at(work, "kernel")) +
+          (name.empty()
+               ? ""
+               : "  " + shown(name) + " " + shown(text_at(work, "module")).substr(0, digits_shown)),
+      short_node(text_at(work, "submitter")) + (submitter.empty() ? "" : " " + shown(submitter))};
 }
 
 const Json& named_kernel(const Json& list, const std::string& name) {
@@ -165,6 +216,11 @@ void status(const Command& c, Terminal& terminal) {
       {"up", seconds(number_at(s, "uptime_ms") / 1000 * 1000)},
       {"version", shown(text_at(s, "version"))},
   }));
+  std::vector<std::vector<std::string>> works{{"JOB", "KERNEL", "FOR"}};
+  for (const auto& work : s.value("working", Json::array()))
+    works.push_back(work_row(work));
+  if (works.size() > 1)
+    terminal.data(table(works));
   terminal.next(number_at(s, "peers") <= 1 && !open ? "tessera invite"
                                                     : "tessera submit mandelbrot -o m.png");
 }
@@ -218,20 +274,24 @@ void peers(const Command& c, Terminal& terminal) {
 
 void kernels(const Command& c, Terminal& terminal) {
   Api api{c.common};
-  const auto list = api.get("/v1/kernels").value("kernels", Json::array());
+  const auto answer = api.get("/v1/kernels");
+  const auto list = answer.value("kernels", Json::array());
+  const auto modules = answer.value("modules", Json::array());
   if (!c.subject.empty()) {
     const auto& kernel = named_kernel(list, c.subject);
     return c.common.json ? terminal.json(kernel) : show_kernel(kernel, terminal);
   }
   if (c.common.json) {
-    for (const auto& kernel : list)
-      terminal.json(kernel);
+    for (const auto* each : {&list, &modules})
+      for (const auto& kernel : *each)
+        terminal.json(kernel);
     return;
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& kernel : list)
     rows.push_back({shown(text_at(kernel, "name")), shown(text_at(kernel, "help"))});
   terminal.data(table(rows));
+  show_modules(modules, terminal);
   terminal.next("tessera kernels NAME");
 }
 

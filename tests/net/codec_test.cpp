@@ -133,8 +133,8 @@ auto fields(const JobQuery& m) {
   return std::tuple{x1, x2, x3, x4};
 }
 auto fields(const JobStatus& m) {
-  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11] = m;
-  return std::tuple{fields(x1), x2, x3, x4, x5, x6, x7, x8, x9, x10, x11};
+  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12] = m;
+  return std::tuple{fields(x1), x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12};
 }
 auto fields(const JobAnswer& m) {
   std::vector<decltype(fields(JobStatus{}))> jobs;

@@ -187,7 +187,8 @@ private:
                             error(),
                             digest(),
                             number(),
-                            some<NodeShare>(shares_max, [&] { return share(); })};
+                            some<NodeShare>(shares_max, [&] { return share(); }),
+                            number()};
          })};
   }
   void make(BlobAsk& m) { m = {digest(), number(), std::uint32_t(1 + below(blob_ask_chunks_max))}; }
