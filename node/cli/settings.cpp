@@ -68,11 +68,16 @@ std::vector<std::string> values(const toml::node& node, const fs::path& file,
 void take(Settings& out, const toml::table& table, const std::string& above, const fs::path& file) {
   for (const auto& [key, node] : table) {
     const auto name = above + std::string{key.str()};
-    const auto known = std::find(setting_names.begin(), setting_names.end(), name);
-    if (const auto* inner = node.as_table(); inner && known == setting_names.end() && above.empty())
-      take(out, *inner, name + "_", file);
-    else if (known == setting_names.end())
+    const bool known =
+        std::find(setting_names.begin(), setting_names.end(), name) != setting_names.end();
+    const auto* inner = known ? nullptr : node.as_table();
+    const bool groups = inner && std::ranges::any_of(setting_names, [&](const auto& setting) {
+                          return setting.starts_with(name + "_");
+                        });
+    if (!known && !groups)
       throw unknown_key(file, name);
+    if (groups)
+      take(out, *inner, name + "_", file);
     else
       out[name] = values(node, file, name);
   }

@@ -19,11 +19,14 @@ const std::array<Texts, 5> good{
     Texts{"localhost", "127.0.0.1:7701", "[::1]:65535", "LOCALHOST:1", "127.255.255.255"},
     Texts{"http://localhost:3000", "https://127.0.0.1", "http://[::1]:80"},
     Texts{"Bearer 0123456789abcdef", "bearer 0123456789abcdef"},
-    Texts{R"({"kernel":"sumsq","items":100,"leaf":"auto"})",
-          R"({"kernel":"mandelbrot","params":{"size":"512","cx":-0.5},"leaf":3,"items":null})",
-          R"({"kernel":"sumsq","params":{},"items":18446744073709551615,"leaf":1,"input":null})",
-          R"({"kernel":"filter","params":{"op":"gauss"},"input":"00000000000000000000000000000000)"
-          R"(00000000000000000000000000000000"})"}};
+    Texts{
+        R"({"kernel":"sumsq","items":100,"leaf":"auto"})",
+        R"({"kernel":"mandelbrot","params":{"size":"512","cx":-0.5},"leaf":3,"items":null})",
+        R"({"kernel":"sumsq","params":{},"items":18446744073709551615,"leaf":1,"input":null})",
+        R"({"kernel":"wasm","items":5,"params":{"fuel":9,"nan":"strict"},"module":"0000000000000000)"
+        R"(000000000000000000000000000000000000000000000000"})",
+        R"({"kernel":"filter","params":{"op":"gauss"},"input":"00000000000000000000000000000000)"
+        R"(00000000000000000000000000000000"})"}};
 
 void check_target(const std::string& text) {
   const auto target = http::parse_target(text);
@@ -66,8 +69,9 @@ void check_job(const std::string& text) {
     must(problem(400, e).body != nullptr);
     return;
   }
-  must(request->kernel && request->params.size() == request->kernel->info().params.size());
-  must(decode_params(request->kernel->info(), encode_params(request->params)).ok());
+  const auto& info = request->kernel ? request->kernel->info() : wasm::module_info();
+  must(request->params.size() == info.params.size());
+  must(decode_params(info, encode_params(request->params)).ok());
 }
 
 } // namespace

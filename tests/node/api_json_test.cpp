@@ -353,16 +353,43 @@ TEST_CASE("a peer's object has the keys that API.md names") {
   CHECK(peer_json(peer).at("via") == "-");
 }
 
+TEST_CASE("a module comes with settings, and blobs by their roles") {
+  const auto h = "\"" + std::string{hash} + "\"";
+  const auto request =
+      wanted(R"({"kernel":"wasm","items":9,"params":{"fuel":7,"merge":"sum_f64"},"module":)" + h +
+             R"(,"module_params":)" + h + R"(,"input":)" + h + "}");
+  CHECK(request.kernel == nullptr);
+  CHECK(request.items == 9);
+  CHECK(request.settings.limits.fuel == 7);
+  CHECK(request.settings.merge.name() == "sum_f64");
+  CHECK(to_hex(request.module) == hash);
+  CHECK(request.module_params == request.module);
+  CHECK(request.input == request.module);
+  CHECK_FALSE(wanted(R"({"kernel":"wasm","items":9,"module":)" + h + "}").input);
+
+  CHECK(code_of(R"({"kernel":"wasm","items":9})") == "E422");
+  CHECK(code_of(R"({"kernel":"wasm-1g","items":9,"module":)" + h + "}") == "E422");
+  CHECK(code_of(R"({"kernel":"sumsq","items":9,"module":)" + h + "}") == "E422");
+  CHECK(code_of(R"({"kernel":"sumsq","items":9,"module_params":)" + h + "}") == "E422");
+  CHECK(code_of(R"({"kernel":"wasm","items":9,"module":"12"})") == "E400");
+  CHECK(code_of(R"({"kernel":"wasm","params":{"merge":"avg"},"module":)" + h + "}") == "E426");
+  CHECK(code_of(R"({"kernel":"wasm","params":{"memory":1},"module":)" + h + "}") == "E420");
+}
+
 TEST_CASE("every kernel is told with its parameters, and their defaults are taken") {
-  const auto json = kernels_json();
+  ModuleBook::Seen seen;
+  seen.exports.emplace().push_back("run");
+  const auto json = kernels_json({{digest_of(view("a module")), seen}});
   CHECK(keys_of(json) == keys_told(told("| `GET /v1/kernels`", "\n")));
-  REQUIRE(json.at("kernels").size() == kernels().size());
+  REQUIRE(json.at("kernels").size() == kernels().size() + 1); // And modules.
   for (const auto& kernel : json.at("kernels")) {
     Json body{{"kernel", kernel.at("name")}, {"params", Json::object()}};
     for (const auto& param : kernel.at("params"))
       body["params"][param.at("name").get<std::string>()] = param.at("default");
     if (kernel.at("wants_input") == true)
       body["input"] = hash;
+    if (kernel.at("name") == "wasm")
+      body["module"] = hash;
     CAPTURE(body.dump());
     CHECK(code_of(body.dump()) == "ok");
   }

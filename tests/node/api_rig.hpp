@@ -71,10 +71,14 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
         return script->keep;
       },
       [=](const FilesAsk& ask) -> FilesAnswer {
-        const auto file = script->files.find(ask.blobs.front());
-        if (file == script->files.end())
-          return {{}, {"E112", "blob is not here", "why", "fix"}};
-        return {{file_of(file->second)}, {}};
+        FilesAnswer answer;
+        for (const auto& blob : ask.blobs) {
+          const auto file = script->files.find(blob);
+          if (file == script->files.end())
+            return {{}, {"E112", "blob is not here", "why", "fix"}};
+          answer.files.push_back(file_of(file->second));
+        }
+        return answer;
       },
       [=](const PullFor& pull) {
         told->pulls.push_back(pull);
@@ -136,7 +140,8 @@ using AnswerPtr = std::shared_ptr<Answer>;
 
 class Api {
 public:
-  explicit Api(const MeshMembership& mesh = found_mesh(), bool resumed = true) {
+  explicit Api(const MeshMembership& mesh = found_mesh(), bool resumed = true,
+               std::vector<std::string> kernels = {}) {
     auto wiring = std::make_shared<Wiring>();
     wiring->node = system_.spawn(node_stub, &told);
     wiring->mesh = system_.spawn(mesh_stub, &told);
@@ -150,6 +155,7 @@ public:
     setup.own.name = "desk";
     setup.own.version = "tessera 0";
     setup.own.slots = 2;
+    setup.own.kernels = std::move(kernels);
     setup.mesh = mesh;
     setup.listen = "10.0.0.5:7700";
     setup.seed = 7;

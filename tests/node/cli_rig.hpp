@@ -57,10 +57,11 @@ struct CleanEnvironment {
 
   CleanEnvironment() {
     for (const char* name :
-         {"TESSERA_DATA", "TESSERA_API", "TESSERA_TOKEN_FILE", "TESSERA_SEED", "TESSERA_LISTEN",
-          "TESSERA_OPEN", "TESSERA_JOIN", "TESSERA_SLOTS", "TESSERA_NAME", "TESSERA_MEMORY",
-          "TESSERA_BLOB_QUOTA", "TESSERA_API_PORT", "XDG_DATA_HOME", "XDG_STATE_HOME",
-          "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "NO_COLOR", "CLICOLOR_FORCE"})
+         {"TESSERA_DATA",     "TESSERA_API",     "TESSERA_TOKEN_FILE", "TESSERA_SEED",
+          "TESSERA_LISTEN",   "TESSERA_OPEN",    "TESSERA_JOIN",       "TESSERA_SLOTS",
+          "TESSERA_NAME",     "TESSERA_MEMORY",  "TESSERA_BLOB_QUOTA", "TESSERA_LIMITS_WASM",
+          "TESSERA_API_PORT", "XDG_DATA_HOME",   "XDG_STATE_HOME",     "XDG_CACHE_HOME",
+          "XDG_RUNTIME_DIR",  "XDG_CONFIG_HOME", "NO_COLOR",           "CLICOLOR_FORCE"})
       unsetenv(name);
     setenv("HOME", home.path.c_str(), 1);
   }
@@ -96,15 +97,15 @@ private:
 };
 
 inline Said tessera_says(
-    std::vector<std::string> words,
-    const StartNode& start = [](const StartOptions&) { return 0; }) {
+    std::vector<std::string> words, const StartNode& start = [](const StartOptions&) { return 0; },
+    const RunLocal& local = {}) {
   words.insert(words.begin(), "tessera");
   std::vector<char*> argv;
   for (auto& word : words)
     argv.push_back(word.data());
   Said said;
   Captured out{STDOUT_FILENO}, err{STDERR_FILENO};
-  said.exit = run_cli(int(argv.size()), argv.data(), start);
+  said.exit = run_cli(int(argv.size()), argv.data(), start, local);
   said.out = out.end();
   said.err = err.end();
   return said;

@@ -3,6 +3,7 @@
 #include "crypto/digest.hpp"
 #include "crypto/identity.hpp"
 #include "node/kernels/nearest.hpp"
+#include "tests/support/wat.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -128,6 +129,12 @@ TEST_CASE("whatever is typed wrongly exits 2, with three lines and a way on") {
   wrong({"start", "--open", "--join", "tess1abc"}, "E400", "leave out");
   wrong({"start", "--name", "a\nb"}, "E400", "control");
   wrong({"submit"}, "E400", "submit --help");
+  wrong({"run"}, "E400", "tessera new task");
+  wrong({"run", "m.wasm", "--memory", "much"}, "E400", "--memory");
+  wrong({"run", "m.wasm", "--local", "--detach"}, "E400", "--detach");
+  wrong({"run", "m.wasm", "--local", "--leaf", "auto"}, "E400", "--leaf");
+  wrong({"run", "/nowhere/m.wasm", "--local", "--items", "5"}, "E424", "/nowhere/m.wasm");
+  wrong({"run", "m.wasm", "--local", "--fuel", "x", "--items", "5"}, "E420", "fuel");
   wrong({"submit", "sumsq", "-p", "size"}, "E400", "NAME=VALUE");
   wrong({"submit", "sumsq", "-p", "=1"}, "E400", "NAME=VALUE");
   wrong({"submit", "sumsq", "--items", "18446744073709551616"}, "E400", "items");
@@ -199,7 +206,7 @@ TEST_CASE("a mistyped verb is met with the nearest one") {
   const CleanEnvironment clean;
   const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
                                        "peers",  "jobs",    "submit", "wait", "result",
-                                       "cancel", "kernels", "new"};
+                                       "cancel", "kernels", "new",    "run"};
   for (const auto& verb : verbs)
     for (std::size_t cut = 0; cut < verb.size(); ++cut) {
       auto typed = verb;
@@ -260,6 +267,17 @@ TEST_CASE("flags stand above the environment, and that above the user's file") {
   CHECK(started({}).paths.token == fs::absolute("e/token"));
 }
 
+TEST_CASE("an owner may want no modules") {
+  const CleanEnvironment clean;
+  CHECK(started({}).wasm);
+  CHECK_FALSE(started({"--no-wasm"}).wasm);
+  clean.home.put(".config/tessera/tessera.toml", "[limits]\nwasm = false\n");
+  CHECK_FALSE(started({}).wasm);
+  setenv("TESSERA_LIMITS_WASM", "true", 1);
+  CHECK(started({}).wasm);
+  unsetenv("TESSERA_LIMITS_WASM");
+}
+
 TEST_CASE("a settings file that cannot be meant is refused") {
   const CleanEnvironment clean;
   const auto wrong = [&](const char* text, const char* code, const char* part) {
@@ -270,6 +288,9 @@ TEST_CASE("a settings file that cannot be meant is refused") {
     CHECK(has(said.err, part));
   };
   wrong("slotz = 2\n", "E430", "did you mean slots?");
+  wrong("[limits]\nwasn = true\n", "E430", "did you mean limits_wasm?");
+  wrong("[limit]\n", "E430", "limit");
+  wrong("[limits]\nwasm = 5\n", "E400", "limits_wasm");
   wrong("blob-quota = 2\n", "E430", "did you mean blob_quota?");
   wrong("[slots]\n", "E431", "slots");
   wrong("slots = [1, 2]\n", "E431", "one value");
@@ -368,6 +389,73 @@ TEST_CASE("submit sends what was typed, waits, and prints a text result as data"
   CHECK(has(said.err, "CCCC  attic  25 %   10          4       5\n"));
   CHECK(has(said.err, " next  tessera jobs --data " + node.folder.path.string() + "\n"));
   CHECK(!has(said.err, "\x1b"));
+}
+
+TEST_CASE("run puts its files as blobs, and submits them as a job of a module") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "application/octet-stream", "bytes");
+  const Folder files;
+  files.put("task.wasm", "a module");
+  files.put("params", "its params");
+  const auto in = [&](const char* name) { return (files.path / name).string(); };
+  const auto hash = [](std::string_view text) { return to_hex(blob_id(view(text))); };
+  for (const auto* text : {"a module", "its params"})
+    node.on("PUT /v1/blobs/" + hash(text), json{{"schema", 1}}, 201);
+  const auto said =
+      node.says({"run", in("task.wasm"), "--items", "100", "-p", in("params"), "--memory", "2MiB",
+                 "--fuel", "9", "--time-limit", "500", "--merge", "count", "-o", in("out")});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  CHECK(files.get("out") == "bytes");
+  CHECK(json::parse(node.body("POST /v1/jobs")) == json{{"kernel", "wasm"},
+                                                        {"params",
+                                                         {{"name", "task.wasm"},
+                                                          {"memory", "2097152"},
+                                                          {"fuel", "9"},
+                                                          {"time", "500"},
+                                                          {"merge", "count"}}},
+                                                        {"items", 100},
+                                                        {"module", hash("a module")},
+                                                        {"module_params", hash("its params")}});
+}
+
+TEST_CASE("run --local says what came of it, without a node") {
+  const CleanEnvironment clean;
+  const Folder files;
+  const auto module = rig::kernel("(func (export \"run\") (result i32) (i32.const 0))");
+  files.put("task.wasm", std::string{text_of(module)});
+  files.put("params", "its params");
+  const auto in = [&](const char* name) { return (files.path / name).string(); };
+  Result<LocalReport> answer = LocalReport{to_bytes(view("bytes")), 50, 0.5, 77, 65536, 32};
+  const auto local = [&](const LocalTask& task, const LocalProgress& progress) {
+    CHECK(task.module == module);
+    CHECK(text_of(task.module_params) == "its params");
+    CHECK(task.spec.kernel == "wasm");
+    CHECK(task.spec.items == 100);
+    CHECK(task.spec.leaf_items == 2);
+    progress(1, 2);
+    return answer;
+  };
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"run",     "--local", in("task.wasm"), "-p", in("params"),
+                                   "--items", "100",     "--leaf",        "2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return tessera_says(words, {}, local);
+  };
+  auto said = run({});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  CHECK(said.out == "bytes");
+  for (const auto* word : {"50 microtasks", "100/s", "64 KiB", "fuel 77", "--leaf 32"})
+    CHECK(has(said.err, word));
+  said = run({"-o", in("out"), "--json"});
+  CHECK(files.get("out") == "bytes");
+  CHECK(json::parse(said.out).at("leaf") == 32);
+  answer = Error{"E740", "other bytes", "why", "fix"};
+  check_error(run({}), "E740", 1);
+  files.put("task.wasm", "no module");
+  check_error(run({}), "E502", 2);
 }
 
 TEST_CASE("the leaf that was chosen is said, so that the job can be repeated") {

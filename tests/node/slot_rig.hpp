@@ -163,6 +163,7 @@ public:
     setup.number = slot_number;
     setup.zygote = &zygote;
     setup.io = &io_;
+    setup.limits.modules = true; // Where the zygote has any.
     slot = stage.spawn(slot_actor, setup, std::make_shared<const Wiring>(wiring_));
     slot->attach_functor([this] { ended = true; });
     stage.run();
