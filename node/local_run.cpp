@@ -115,13 +115,13 @@ private:
 
   Result<CallDone> run(std::uint64_t leaf) {
     const auto late =
-        too_slow("E730", settings_.name + " takes too long in " + named(leaf), settings_.call_time);
+        too_slow("E732", settings_.name + " takes too long in " + named(leaf), settings_.call_time);
     return call(RunCall{++calls_, runner, {0, leaf}}, late, settings_.call_time);
   }
 
   Result<Part> merge(Part left, Part right) {
     const auto late =
-        too_slow("E730", settings_.name + " takes too long, in a merge", settings_.call_time);
+        too_slow("E732", settings_.name + " takes too long, in a merge", settings_.call_time);
     auto merged = call(MergeCall{++calls_, merger, std::move(left.bytes), std::move(right.bytes)},
                        late, settings_.call_time);
     if (!merged)
@@ -204,7 +204,7 @@ private:
     report.leaf_items = suggested(double(ran->cpu_ns) / double(report.microtasks));
     auto finished =
         call(FinishCall{++calls_, runner, std::move(ran->output)},
-             too_slow("E730", settings_.name + " takes too long, at its end", settings_.call_time),
+             too_slow("E732", settings_.name + " takes too long, at its end", settings_.call_time),
              settings_.call_time);
     if (!finished)
       return finished.error();

@@ -109,7 +109,7 @@ Error runs_too_long(const wasm::Settings& module, const Call& call) {
   const auto where = call.kind == Call::Kind::run     ? items_of(call.spec->spec, call.block)
                      : call.kind == Call::Kind::merge ? ", in a merge"
                                                       : ", at its end";
-  return {"E730", module.name + " takes too long" + where,
+  return {"E732", module.name + " takes too long" + where,
           "its worker was stopped after " + std::to_string(module.call_time.count()) + " ms",
           "use smaller leaves (--leaf N), or give it more time: --time-limit MS"};
 }
@@ -408,7 +408,16 @@ void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
   });
 }
 
-void answered(Self self, WorkerReply& reply) {
+// Modules of several jobs lie in one worker, and each by itself would fit.
+bool crowded(const SlotShell& s, const Call& call, const Error& why) {
+  if (why.code != "E712" || !call.spec || s.opened.size() < 2)
+    return false;
+  const auto opened = s.opened.find(call.spec->id);
+  return opened != s.opened.end() && opened->second.module;
+}
+
+// False: the worker is another.
+bool answered(Self self, WorkerReply& reply) {
   auto& s = self->state;
   const auto number = std::visit([](const auto& r) { return r.call; }, reply);
   auto known = s.calls.extract(number);
@@ -416,14 +425,18 @@ void answered(Self self, WorkerReply& reply) {
     throw std::runtime_error("a worker answered what it was not asked");
   s.clock.answered(number, now(self));
   auto& call = known.mapped();
-  const bool work = !call.prepared.pending();
-  if (auto* failed = std::get_if<CallFailed>(&reply))
-    fail(self, call, failed->error);
-  else if (!work)
+  auto* failed = std::get_if<CallFailed>(&reply);
+  const bool anew = failed && crowded(s, call, failed->error);
+  if (failed)
+    fail(self, call, anew ? waited_behind : failed->error);
+  else if (call.prepared.pending())
     prepared(self, call.prepared, std::get<CallDone>(reply));
   else if (call.owner)
     work_done(self, call, std::get<CallDone>(reply));
   tell_free(self, call.scheduled);
+  if (anew)
+    replace_worker(self, waited_behind, [](const Call&) { return false; });
+  return !anew;
 }
 
 void readable(Self self) {
@@ -436,11 +449,12 @@ void readable(Self self) {
     }
     if (!*reply)
       break;
-    answered(self, **reply);
+    if (!answered(self, **reply))
+      return look_at_clock(self);
   }
+  watch(self); // Before what may put another worker in its place.
   flush(self);
   look_at_clock(self);
-  watch(self);
 }
 
 // A worker that runs a dropped job is killed: the process is the interrupt.

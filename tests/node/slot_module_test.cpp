@@ -78,7 +78,7 @@ TEST_CASE("a microtask past its time ends with its worker, by name; others are n
   rig.stage.pass(10ms);
   const auto failures = rig.failures(2);
   CHECK(failures[0].id == late);
-  CHECK(failures[0].why.code == "E730");
+  CHECK(failures[0].why.code == "E732");
   CHECK(failures[0].why.what == "m.wasm takes too long, at item 5");
   CHECK(failures[1].id == behind);
   CHECK(failures[1].why.code == "E709");
@@ -117,4 +117,15 @@ TEST_CASE("a submission whose module compiles for too long is refused") {
   REQUIRE(answers.size() == 1);
   CHECK(answers[0].why.code == "E731");
   CHECK(answers[0].why.what == "m.wasm takes too long to compile");
+}
+
+TEST_CASE("a module that finds no memory beside others has a worker to itself, and then fails") {
+  SlotRig rig{zygote()};
+  const auto greedy = job_of(rig, "greedy");
+  CHECK(rig.text_done(rig.start(job_of(rig, "range"))) == "0-1 ");
+  const auto before = rig.worker();
+  CHECK(rig.failed(rig.start(greedy)) == "E709");
+  CHECK(rig.worker() != before);
+  CHECK(rig.failed(rig.start(greedy)) == "E712");
+  CHECK(rig.text_done(rig.start(job_of(rig, "range"))) == "0-1 ");
 }

@@ -63,6 +63,9 @@ inline Status write_past_gate(std::uint64_t begin, std::uint64_t end, Bytes& out
 inline Status fail_leaf(std::uint64_t, std::uint64_t, Bytes&) {
   return Error{"E799", "this leaf fails", "so it was told", "ask for another"};
 }
+inline Status find_no_memory(std::uint64_t, std::uint64_t, Bytes&) {
+  return Error{"E712", "there is no memory", "so it was told", "give it some"};
+}
 inline Status crash(std::uint64_t, std::uint64_t, Bytes&) {
   ::getppid(); // Not on the list.
   return Nothing{};
@@ -103,10 +106,10 @@ public:
 
 inline const Kernel* find_slot_kernel(const std::string& name) {
   static const Preparing preparing;
-  static const std::vector<TestKernel> all{{"range", write_range},      {"much", write_much},
-                                           {"gated", write_past_gate},  {"failing", fail_leaf},
-                                           {"crashing", crash},         {"endless", spin_for_ever},
-                                           {"nonsense", talk_nonsense}, {"lying", answer_unasked}};
+  static const std::vector<TestKernel> all{
+      {"range", write_range},      {"much", write_much},      {"gated", write_past_gate},
+      {"failing", fail_leaf},      {"crashing", crash},       {"endless", spin_for_ever},
+      {"nonsense", talk_nonsense}, {"lying", answer_unasked}, {"greedy", find_no_memory}};
   for (const auto& kernel : all)
     if (kernel.info().name == name)
       return &kernel;
