@@ -1,0 +1,146 @@
+#include "node/local_run.hpp"
+#include "node/wasm/job.hpp"
+#include "tests/support/wat.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+using namespace tessera;
+
+namespace {
+
+LocalTask task_of(const std::string& body, std::uint64_t items, std::uint64_t leaf,
+                  std::map<std::string, std::string> settings = {}) {
+  settings.emplace("name", "task.wasm");
+  LocalTask task;
+  task.module = rig::kernel(body);
+  task.spec.kernel = "wasm";
+  task.spec.params = encode_params(*check_params(wasm::module_info(), settings));
+  task.spec.items = items;
+  task.spec.leaf_items = leaf;
+  return task;
+}
+
+Result<LocalReport> run(const LocalTask& task) {
+  return run_local(task, {});
+}
+std::string text_of_result(const LocalTask& task) {
+  const auto report = run(task);
+  INFO((report ? "" : to_text(report.error())));
+  REQUIRE(report.ok());
+  return std::string{text_of(report->result)};
+}
+Error error_of(const LocalTask& task) {
+  const auto report = run(task);
+  REQUIRE_FALSE(report.ok());
+  return report.error();
+}
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
+// Writes 'a' + the range's first item, then the params.
+constexpr auto letters = R"(
+  (func (export "run") (result i32)
+    (drop (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 16)))
+    (i32.store8 (i32.const 32) (i32.add (i32.const 97) (i32.load (i32.const 0))))
+    (call $write (i32.const 32) (i32.add (i32.const 1)
+      (call $read (i32.const 0) (i32.const 0) (i32.const 33) (i32.const 99))))
+    (i32.const 0)))";
+
+// Writes how often it was called.
+constexpr auto counting = R"((global $calls (mut i32) (i32.const 0))
+  (func (export "run") (result i32)
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    (i32.store (i32.const 0) (global.get $calls))
+    (call $write (i32.const 0) (i32.const 4))
+    (i32.const 0)))";
+
+} // namespace
+
+TEST_CASE("a pure module gives its result, and what it costs") {
+  auto task = task_of(letters, 11, 2);
+  CHECK(text_of_result(task) == "acegik");
+  task.module_params = to_bytes(view("-"));
+  CHECK(text_of_result(task) == "a-c-e-g-i-k-");
+  std::uint64_t seen = 0, whole = 0;
+  const auto report = run_local(task, [&](std::uint64_t done, std::uint64_t total) {
+    seen = done;
+    whole = total;
+  });
+  REQUIRE(report.ok());
+  CHECK(report->microtasks == 6);
+  CHECK(report->memory_bytes == wasm::page_bytes);
+  CHECK(report->leaf_items == 11); // All of it is less than a millisecond.
+  CHECK(report->fuel == 0);
+  CHECK(seen == 18);
+  CHECK(whole == 18);
+}
+
+TEST_CASE("fuel is that of the job, whatever was run beside it") {
+  const auto fuel = [](std::uint64_t leaf) {
+    return run(task_of(letters, 8, leaf, {{"fuel", "100000"}}))->fuel;
+  };
+  CHECK(fuel(8) > 0);
+  CHECK(fuel(1) == 8 * fuel(8));
+}
+
+TEST_CASE("records of an input are its items") {
+  auto task = task_of(R"((func (export "run") (result i32)
+      (call $write (i32.const 0)
+        (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 3)))
+      (i32.const 0)))",
+                      4, 2, {{"record", "2"}});
+  task.data = to_bytes(view("abcdefg"));
+  CHECK(text_of_result(task) == "abcefg");
+}
+
+TEST_CASE("a module that carries something from run to run is found out, by its first microtask") {
+  const auto error = error_of(task_of(counting, 16, 2));
+  CHECK(error.code == "E740");
+  CHECK(has(error.what, "task.wasm"));
+  CHECK(has(error.what, "microtask 0, items 0 to 1"));
+  CHECK(has(error.why, "downwards"));
+}
+
+TEST_CASE("one that only looks at what a fresh instance has is found out, too") {
+  // The third call, and those after it, are alike in whichever order.
+  const auto error = error_of(task_of(R"((global $calls (mut i32) (i32.const 0))
+    (func (export "run") (result i32)
+      (if (i32.eqz (global.get $calls)) (then (call $write (i32.const 0) (i32.const 1))))
+      (global.set $calls (i32.const 1))
+      (i32.const 0)))",
+                                      1 << 10, 1, {{"merge", "none"}}));
+  CHECK(error.code == "E740");
+}
+
+TEST_CASE("a merge that depends on the microtasks before it is found out") {
+  // In one block it follows runs of its own instance; by itself it does not.
+  const auto error = error_of(task_of(R"((global $runs (mut i32) (i32.const 0))
+    (func (export "run") (result i32)
+      (global.set $runs (i32.add (global.get $runs) (i32.const 1)))
+      (i32.const 0))
+    (func (export "merge") (result i32)
+      (i32.store (i32.const 0) (global.get $runs))
+      (call $write (i32.const 0) (i32.const 4))
+      (i32.const 0)))",
+                                      3, 1));
+  CHECK(error.code == "E740");
+  CHECK(has(error.what, "merges"));
+}
+
+TEST_CASE("a loop ends by its time, and is named") {
+  const auto error =
+      error_of(task_of(R"((func (export "run") (result i32) (loop $l (br $l)) (i32.const 0)))", 8,
+                       1, {{"time", "100"}}));
+  CHECK(error.code == "E732");
+  CHECK(has(error.what, "microtask 0, item 0"));
+}
+
+TEST_CASE("what a worker says of a module is what is said") {
+  CHECK(error_of(task_of(R"((func (export "run") (result i32) (unreachable)))", 8, 1)).code ==
+        "E720");
+  CHECK(error_of(task_of(letters, 8, 1, {{"output", "0"}})).code == "E724");
+  CHECK(error_of(task_of(letters, std::uint64_t{1} << 40, 1)).code == "E421");
+}
