@@ -463,7 +463,7 @@ void drop(Self self, const JobId& job) {
   std::erase_if(s.fetching, [&](const auto& f) { return f.second == job; });
   bool runs = false;
   for (auto& [number, call] : s.calls)
-    if (call.spec && call.spec->id == job && call.owner) {
+    if (call.spec && call.spec->id == job && (call.owner || call.kind == Call::Kind::open)) {
       call.owner = nullptr;
       runs = true;
     }
