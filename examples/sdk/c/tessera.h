@@ -13,7 +13,7 @@
  *   clang --target=wasm32-wasi -mexec-model=reactor -O3 -Wl,-s task.c -o task.wasm
  *
  * Built for another target, the imports are plain functions for you to define: so a kernel runs under a native debugger,
- * or a benchmark (tests/bench/wasm/suite/native.c is such a host). */
+ * or a benchmark (tests/bench/wasm_suite/native.c is such a host). */
 
 #ifdef __cplusplus
 extern "C" {
