@@ -104,15 +104,19 @@ TEST_CASE("a module that carries something from run to run is found out, by its 
   CHECK(has(error.why, "downwards"));
 }
 
-TEST_CASE("one that only looks at what a fresh instance has is found out, too") {
-  // The third call, and those after it, are alike in whichever order.
+TEST_CASE(
+    "one whose item 5 knows a fresh instance is found out, upwards and downwards alike as it is") {
   const auto error = error_of(task_of(R"((global $calls (mut i32) (i32.const 0))
     (func (export "run") (result i32)
-      (if (i32.eqz (global.get $calls)) (then (call $write (i32.const 0) (i32.const 1))))
+      (drop (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 16)))
+      (if (i32.and (i32.eqz (global.get $calls)) (i32.eq (i32.load (i32.const 0)) (i32.const 5)))
+        (then (call $write (i32.const 0) (i32.const 1))))
       (global.set $calls (i32.const 1))
       (i32.const 0)))",
-                                      1 << 10, 1, {{"merge", "none"}}));
+                                      16, 1));
   CHECK(error.code == "E740");
+  CHECK(has(error.what, "microtask 5, item 5"));
+  CHECK(has(error.why, "instance of its own"));
 }
 
 TEST_CASE("a merge that depends on the microtasks before it is found out") {
