@@ -1,6 +1,7 @@
 #include "tessera.h"
 
-/* Throws one die of 64 sides for each item, and counts: 64 counters of u64. Parameter: the seed, a u64; else 1. */
+/* Throws one die of 64 sides for each item, and counts: 64 counters of u64. Parameter: the seed, a
+ * u64; else 1. */
 
 enum { sides = 64 };
 

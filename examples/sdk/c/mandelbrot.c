@@ -1,7 +1,8 @@
 #include "tessera.h"
 
-/* The Mandelbrot set, a byte for each pixel: how fast it escapes, 255 for never. An item is a pixel, row by row, and
- * partials join by the built-in merge `concat`, so this exports none. --items is width * height. */
+/* The Mandelbrot set, a byte for each pixel: how fast it escapes, 255 for never. An item is a
+ * pixel, row by row, and partials join by the built-in merge `concat`, so this exports none.
+ * --items is width * height. */
 
 typedef struct {
   uint32_t width, height;
@@ -28,8 +29,8 @@ TESSERA_RUN {
   const double step = v.span / v.width;
   for (uint64_t i = items.begin; i < items.end; i++) {
     const double column = (double)(i % v.width), row = (double)(i / v.width);
-    const uint8_t shade =
-        escape(v.centre_x + (column - v.width * 0.5) * step, v.centre_y + (row - v.height * 0.5) * step);
+    const uint8_t shade = escape(v.centre_x + (column - v.width * 0.5) * step,
+                                 v.centre_y + (row - v.height * 0.5) * step);
     tessera_write(&shade, 1);
   }
   return 0;

@@ -6,23 +6,27 @@
 
 /* Kernels for Tessera in C (C99 or later): ABI tessera0, whole. Little-endian, as WebAssembly is.
  *
- * Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with TESSERA_MERGE; jobs of
- * rounds also export TESSERA_STEP. Each returns 0, or a number that makes the call fail. One instance lives for many
- * calls: carry nothing from one to the next in globals, or the result depends on who computed what.
+ * Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with
+ * TESSERA_MERGE; jobs of rounds also export TESSERA_STEP. Each returns 0, or a number that makes
+ * the call fail. One instance lives for many calls: carry nothing from one to the next in globals,
+ * or the result depends on who computed what.
  *
  *   clang --target=wasm32-wasi -mexec-model=reactor -O3 -Wl,-s task.c -o task.wasm
  *
- * Built for another target, the imports are plain functions for you to define: so a kernel runs under a native debugger,
- * or a benchmark (tests/bench/wasm_suite/native.c is such a host). */
+ * Built for another target, the imports are plain functions for you to define: so a kernel runs
+ * under a native debugger, or a benchmark (tests/bench/wasm_suite/native.c is such a host). */
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* What a call can read. Which is there depends on the export:
- *   run    1 the leaf: two u64, begin and end, or a file's bytes, or a tree's task; 2 the state of a round
- *   merge  1 the left partial; 2 the right one
- *   step   1 the state; 2 the merged partial */
+/* What a call can read. Which is there depends on the export.
+ *
+ * run: 1 the leaf (two u64, begin and end, or a file's bytes, or a tree's task); 2 a round's state.
+ *
+ * merge: 1 the left partial; 2 the right one.
+ *
+ * step: 1 the state; 2 the merged partial. */
 enum { TESSERA_PARAMS = 0, TESSERA_INPUT = 1, TESSERA_OTHER = 2 };
 
 #ifdef __wasm__
@@ -34,9 +38,15 @@ enum { TESSERA_PARAMS = 0, TESSERA_INPUT = 1, TESSERA_OTHER = 2 };
 #endif
 
 /* Each needs its own prototype, or -Wmissing-prototypes complains in your file. */
-#define TESSERA_RUN TESSERA_EXPORT(run); int32_t run(void)
-#define TESSERA_MERGE TESSERA_EXPORT(merge); int32_t merge(void)
-#define TESSERA_STEP TESSERA_EXPORT(step); int32_t step(void)
+#define TESSERA_RUN                                                                                \
+  TESSERA_EXPORT(run);                                                                             \
+  int32_t run(void)
+#define TESSERA_MERGE                                                                              \
+  TESSERA_EXPORT(merge);                                                                           \
+  int32_t merge(void)
+#define TESSERA_STEP                                                                               \
+  TESSERA_EXPORT(step);                                                                            \
+  int32_t step(void)
 
 /* Bytes in a slot. */
 TESSERA_IMPORT(len) uint32_t tessera_len(int32_t slot);
@@ -76,9 +86,10 @@ static inline void tessera_take(int32_t slot, void* to, uint32_t n) {
     tessera_refuse("a slot holds a value of another size than this kernel wants");
 }
 
-/* There is no entropy here: a random number is a function of (seed, counter), the counter usually being the item's index,
- * or index * draws + draw. The function is SplitMix64 (Steele, Lea, Flood 2014) jumped to the counter, its seed mixed
- * first so that neighbouring seeds share no stretch of numbers. The same in all of Tessera's SDKs. */
+/* There is no entropy here: a random number is a function of (seed, counter), the counter usually
+ * being the item's index, or index * draws + draw. The function is SplitMix64 (Steele, Lea, Flood
+ * 2014) jumped to the counter, its seed mixed first so that neighbouring seeds share no stretch of
+ * numbers. The same in all of Tessera's SDKs. */
 static inline uint64_t tessera_mix(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
@@ -91,7 +102,9 @@ static inline uint64_t tessera_random(uint64_t seed, uint64_t counter) {
 }
 
 /* Of a random number: a double in [0, 1), of 53 bits. */
-static inline double tessera_unit(uint64_t random) { return (double)(random >> 11) * 0x1p-53; }
+static inline double tessera_unit(uint64_t random) {
+  return (double)(random >> 11) * 0x1p-53;
+}
 
 #ifdef __cplusplus
 }

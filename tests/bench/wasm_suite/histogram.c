@@ -1,12 +1,14 @@
 #include "suite.h"
 
-/* An item counts the byte values of 64 KiB of its own making: loads and stores that depend on data. */
+/* An item counts the byte values of 64 KiB of its own making: loads and stores that depend on data.
+ */
 
 enum { bytes = 1 << 16 };
 
 static uint8_t data[bytes];
 
-/* Xorshift (Marsaglia 2003): a register's worth of work for each eight bytes, so that the counting dominates. */
+/* Xorshift (Marsaglia 2003): a register's worth of work for each eight bytes, so that the counting
+ * dominates. */
 static void fill(uint64_t state) {
   for (int i = 0; i < bytes; i += 8) {
     state ^= state << 13;

@@ -1,6 +1,7 @@
 #include "suite.h"
 
-/* An item is a row of 256 pixels, at most 256 iterations each: scalar f64, a loop that ends where the data says. */
+/* An item is a row of 256 pixels, at most 256 iterations each: scalar f64, a loop that ends where
+ * the data says. */
 
 enum { side = 256, iterations = 256 };
 

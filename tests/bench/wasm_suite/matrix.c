@@ -1,6 +1,7 @@
 #include "suite.h"
 
-/* An item is the product of two 96 x 96 matrices of f32: four lanes where the compiler finds them, no fused operations. */
+/* An item is the product of two 96 x 96 matrices of f32: four lanes where the compiler finds them,
+ * no fused operations. */
 
 enum { n = 96 };
 

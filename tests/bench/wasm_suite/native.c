@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Host of one kernel that is linked in: KERNEL ITEMS [ROUNDS] calls run over [0, ITEMS), and prints the fastest round's
- * nanoseconds of CPU time and the total that it wrote: "NS TOTAL", decimal and 16 hexadecimal digits. */
+/* Host of one kernel that is linked in: KERNEL ITEMS [ROUNDS] calls run over [0, ITEMS), and prints
+ * the fastest round's nanoseconds of CPU time and the total that it wrote: "NS TOTAL", decimal and
+ * 16 hexadecimal digits. */
 
 int32_t run(void);
 
 static uint64_t items[2], total;
 
-uint32_t tessera_len(int32_t slot) { return slot == TESSERA_INPUT ? sizeof items : 0; }
+uint32_t tessera_len(int32_t slot) {
+  return slot == TESSERA_INPUT ? sizeof items : 0;
+}
 
 uint32_t tessera_read(int32_t slot, uint32_t offset, void* to, uint32_t n) {
   const uint32_t size = tessera_len(slot), left = offset < size ? size - offset : 0;

@@ -1,6 +1,7 @@
 #include "suite.h"
 
-/* An item is 500 steps of five bodies that begin where its index says: scalar f64 with square roots and divisions. */
+/* An item is 500 steps of five bodies that begin where its index says: scalar f64 with square roots
+ * and divisions. */
 
 enum { bodies = 5, steps = 500 };
 
@@ -18,7 +19,8 @@ static void begin(body* b, uint64_t seed) {
 
 static void attract(body* a, body* b, double dt) {
   const double dx = a->at[0] - b->at[0], dy = a->at[1] - b->at[1], dz = a->at[2] - b->at[2];
-  const double square = dx * dx + dy * dy + dz * dz + 0.01; /* Softened, so that no encounter throws one out. */
+  const double square =
+      dx * dx + dy * dy + dz * dz + 0.01; /* Softened, so that no encounter throws one out. */
   const double pull = dt / (square * __builtin_sqrt(square));
   const double d[3] = {dx, dy, dz};
   for (int i = 0; i < 3; i++) {

@@ -1,10 +1,13 @@
 #include "suite.h"
 
-/* An item is the SHA-1 (FIPS 180-4) of 4 KiB that begin with its index: 32-bit integers, rotations. */
+/* An item is the SHA-1 (FIPS 180-4) of 4 KiB that begin with its index: 32-bit integers, rotations.
+ */
 
 enum { message_bytes = 4096 };
 
-static uint32_t rotate(uint32_t x, int n) { return x << n | x >> (32 - n); }
+static uint32_t rotate(uint32_t x, int n) {
+  return x << n | x >> (32 - n);
+}
 
 static uint32_t big_endian(const uint8_t* p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

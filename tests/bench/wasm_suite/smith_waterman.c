@@ -1,7 +1,7 @@
 #include "suite.h"
 
-/* An item is the local alignment (Smith, Waterman 1981) of two sequences of 256 letters, linear gaps: integer maxima,
- * each cell waiting for its three neighbours. */
+/* An item is the local alignment (Smith, Waterman 1981) of two sequences of 256 letters, linear
+ * gaps: integer maxima, each cell waiting for its three neighbours. */
 
 enum { length = 256, match = 3, mismatch = -3, gap = 2 };
 
@@ -13,7 +13,9 @@ static void letters(uint8_t* to, uint64_t seed) {
   }
 }
 
-static int larger(int a, int b) { return a > b ? a : b; }
+static int larger(int a, int b) {
+  return a > b ? a : b;
+}
 
 static int best_score(const uint8_t* s, const uint8_t* t) {
   int row[length + 1] = {0}, best = 0; /* The row above, replaced from the left. */

@@ -3,17 +3,17 @@
 
 #include "tessera.h"
 
-/* What the suite's kernels share: `run` adds up work(item), modulo 2^64, over the leaf's items, and writes that u64. So
- * any split into leaves has the same total under the built-in merge `sum` of i64, and a native build the same as a
- * module. */
-#define SUITE_RUN(work)                                                                                                \
-  TESSERA_RUN {                                                                                                        \
-    const tessera_range items = tessera_items();                                                                       \
-    uint64_t total = 0;                                                                                                \
-    for (uint64_t i = items.begin; i < items.end; i++)                                                                 \
-      total += work(i);                                                                                                \
-    tessera_write(&total, sizeof total);                                                                               \
-    return 0;                                                                                                          \
+/* What the suite's kernels share: `run` adds up work(item), modulo 2^64, over the leaf's items, and
+ * writes that u64. So any split into leaves has the same total under the built-in merge `sum` of
+ * i64, and a native build the same as a module. */
+#define SUITE_RUN(work)                                                                            \
+  TESSERA_RUN {                                                                                    \
+    const tessera_range items = tessera_items();                                                   \
+    uint64_t total = 0;                                                                            \
+    for (uint64_t i = items.begin; i < items.end; i++)                                             \
+      total += work(i);                                                                            \
+    tessera_write(&total, sizeof total);                                                           \
+    return 0;                                                                                      \
   }
 
 /* Of a result's bits, eight at a time; n is a multiple of eight. */
