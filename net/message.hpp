@@ -95,6 +95,10 @@ struct ShuffleReply {
 
 enum class Trust : std::uint8_t { trust = 0, spot = 1, quorum = 2 };
 
+// How a job's work comes about: a range of items; a range for each round, on a state that the last
+// round left; tasks that spawn tasks.
+enum class Shape : std::uint8_t { range = 0, rounds = 1, tree = 2 };
+
 // A blob that a job's workers read. A job has at most one for each role, in this order.
 struct Input {
   enum class Role : std::uint16_t {
@@ -123,6 +127,7 @@ struct JobSpec {
   std::uint64_t ttl_ms = 0; // After this long without an ancestor a lease is dropped whatever else.
   std::uint32_t retries = 1; // Of a failed leaf, on other nodes.
   Trust trust = Trust::trust;
+  Shape shape = Shape::range;
 
   // Null: the job has none of this role.
   const Input* input(Input::Role role) const {

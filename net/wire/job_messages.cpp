@@ -90,6 +90,7 @@ void to_wire(JobSpec::Builder to, const tessera::JobSpec& spec) {
   to.setTtlMs(spec.ttl_ms);
   to.setRetries(spec.retries);
   to.setTrust(Trust(std::uint16_t(spec.trust)));
+  to.setShape(Shape(std::uint16_t(spec.shape)));
 }
 
 tessera::JobSpec from_wire(JobSpec::Reader from) {
@@ -118,6 +119,8 @@ tessera::JobSpec from_wire(JobSpec::Reader from) {
   spec.retries = from.getRetries();
   require(from.getTrust() <= Trust::QUORUM, "a job asks for an unknown kind of trust");
   spec.trust = tessera::Trust(from.getTrust());
+  require(from.getShape() <= Shape::TREE, "a job is of an unknown shape");
+  spec.shape = tessera::Shape(from.getShape());
   return spec;
 }
 

@@ -113,6 +113,12 @@ enum Trust {
   quorum @2;
 }
 
+enum Shape {
+  range @0;
+  rounds @1;
+  tree @2;
+}
+
 enum Role {
   data @0;   # What the items are about.
   module @1; # The kernel, where it is WebAssembly.
@@ -139,6 +145,7 @@ struct JobSpec {
   ttlMs @9 :UInt64;
   retries @10 :UInt32;
   trust @11 :Trust;
+  shape @12 :Shape;
 }
 
 struct Cancel {

@@ -601,6 +601,8 @@ TEST_CASE("every list has its bound") {
   CHECK(spec_of([](raw::Any s) { raw::set(s, 24, std::uint64_t{0}); }) == nullptr); // leaf_items
   CHECK(spec_of([](raw::Any s) { raw::set(s, 24, (std::uint64_t{1} << 63) + 1); }) == nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set(s, 40, std::uint16_t{3}); }) == nullptr); // trust
+  CHECK(spec_of([](raw::Any s) { raw::set(s, 42, std::uint16_t{2}); }) != nullptr); // shape
+  CHECK(spec_of([](raw::Any s) { raw::set(s, 42, std::uint16_t{3}); }) == nullptr);
   CHECK(spec_of([](raw::Any s) { raw::set_data(s, 1, Bytes(15, 1)); }) == nullptr); // nonce
 }
 

@@ -240,6 +240,7 @@ inline JobSpec RandomMessage::spec() {
   s.ttl_ms = number();
   s.retries = std::uint32_t(number());
   s.trust = Trust(below(3));
+  s.shape = Shape(below(3));
   return s;
 }
 
