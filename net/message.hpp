@@ -105,6 +105,7 @@ struct Input {
     data = 0,   // What the items are about: a picture, records. Native kernels have no other.
     module = 1, // The kernel itself, where it is WebAssembly.
     params = 2, // That module's own parameters, slot 0 of its ABI.
+    state = 3,  // What a round begins with; of a whole job of rounds, the first. None: no bytes.
   };
 
   BlobId blob;
@@ -128,6 +129,11 @@ struct JobSpec {
   std::uint32_t retries = 1; // Of a failed leaf, on other nodes.
   Trust trust = Trust::trust;
   Shape shape = Shape::range;
+  // A job of rounds stays with its root, which has a range job of its own done for each round: one
+  // of the same items, with the round's state, whose finish is `step`.
+  std::uint32_t rounds = 0; // Of Shape::rounds: at most so many.
+  JobId parent;             // Of a round: the job of rounds, and
+  std::uint32_t round = 0;  // which of its rounds, from 1. 0: this is no round.
 
   // Null: the job has none of this role.
   const Input* input(Input::Role role) const {
@@ -136,6 +142,7 @@ struct JobSpec {
         return &i;
     return nullptr;
   }
+  bool in_rounds() const { return rounds != 0 || round != 0; }
   std::uint64_t leaves() const { return (items + leaf_items - 1) / leaf_items; }
   bool operator==(const JobSpec&) const = default;
 };
@@ -290,7 +297,8 @@ struct JobOver {
 
 enum class JobState : std::uint8_t { queued = 0, running = 1, done = 2, failed = 3, cancelled = 4 };
 
-// What the root of a job tells about it.
+// What the root of a job tells about it. Of a job of rounds leaves are those of the round that it
+// is in, all else is of the whole job.
 struct JobStatus {
   SpecPtr spec;
   NodeId root;
@@ -300,10 +308,11 @@ struct JobStatus {
   std::uint64_t elapsed_ms = 0;
   std::uint32_t peers = 0; // Working on it now, the root included.
   Error error;             // When failed.
-  BlobId result;           // When done.
+  BlobId result;           // When done; of a job of rounds, until then, the state of its round.
   std::uint64_t result_size = 0;
   std::vector<NodeShare> shares;
-  std::uint64_t fuel = 0; // When done, of a module that counts it: all calls that made the result.
+  std::uint64_t fuel = 0;  // When done, of a module that counts it: all calls that made the result.
+  std::uint32_t round = 0; // Of a job of rounds: which one it is in, or ended in, from 1.
 };
 
 struct JobQuery { // Asks who roots a job whose id starts with `prefix` (hex, lower case; empty:

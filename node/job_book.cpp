@@ -20,7 +20,7 @@ bool better(const JobStatus& a, const JobStatus& b) {
     return ended(a.state);
   if ((a.state == JobState::done) != (b.state == JobState::done))
     return a.state == JobState::done;
-  return a.leaves_done > b.leaves_done;
+  return std::pair(a.round, a.leaves_done) > std::pair(b.round, b.leaves_done);
 }
 
 void keep(std::map<JobId, JobStatus>& found, const JobStatus& status) {

@@ -91,6 +91,21 @@ void to_wire(JobSpec::Builder to, const tessera::JobSpec& spec) {
   to.setRetries(spec.retries);
   to.setTrust(Trust(std::uint16_t(spec.trust)));
   to.setShape(Shape(std::uint16_t(spec.shape)));
+  to.setRounds(spec.rounds);
+  if (spec.round != 0)
+    to.setParent(data_of(spec.parent.view()));
+  to.setRound(spec.round);
+}
+
+void rounds_from_wire(JobSpec::Reader from, tessera::JobSpec& spec) {
+  spec.rounds = from.getRounds();
+  require((spec.rounds != 0) == (spec.shape == tessera::Shape::rounds),
+          "a job of rounds says how many at most, and no other does");
+  spec.round = from.getRound();
+  require((spec.round != 0) == from.hasParent(), "a round has a number and a job, or neither");
+  require(spec.round == 0 || spec.shape == tessera::Shape::range, "a round is no range job");
+  if (spec.round != 0)
+    spec.parent = digest(from.getParent());
 }
 
 tessera::JobSpec from_wire(JobSpec::Reader from) {
@@ -109,7 +124,7 @@ tessera::JobSpec from_wire(JobSpec::Reader from) {
   require(spec.leaf_items >= 1 && spec.leaf_items <= leaves_max,
           "a job has no items in a leaf, or too many");
   spec.inputs = all(from.getInputs(), inputs_max, [](Input::Reader input) {
-    require(input.getRole() <= Role::PARAMS, "an input of a job is of an unknown role");
+    require(input.getRole() <= Role::STATE, "an input of a job is of an unknown role");
     return tessera::Input{digest(input.getBlob()), input.getSize(),
                           tessera::Input::Role(input.getRole())};
   });
@@ -121,6 +136,7 @@ tessera::JobSpec from_wire(JobSpec::Reader from) {
   spec.trust = tessera::Trust(from.getTrust());
   require(from.getShape() <= Shape::TREE, "a job is of an unknown shape");
   spec.shape = tessera::Shape(from.getShape());
+  rounds_from_wire(from, spec);
   return spec;
 }
 
@@ -177,6 +193,7 @@ tessera::Grant from_wire(Grant::Reader from, const MeshId& mesh) {
   for (const auto& lease : grant.leases)
     require(lease.job == id, "a grant has leases of another job than its spec's");
   grant.spec = open_spec(std::move(seal), mesh);
+  require(grant.spec->spec.shape != tessera::Shape::rounds, "a job of rounds is leased whole");
   return grant;
 }
 
@@ -346,6 +363,7 @@ void to_wire(JobStatus::Builder to, const tessera::JobStatus& status) {
   to.setResult(data_of(status.result.view()));
   to.setResultSize(status.result_size);
   to.setFuel(status.fuel);
+  to.setRound(status.round);
   all_to_wire(to.initShares(size_of(status.shares, shares_max)), status.shares);
 }
 
@@ -363,6 +381,7 @@ tessera::JobStatus from_wire(JobStatus::Reader from, const MeshId& mesh) {
   status.result = digest(from.getResult());
   status.result_size = from.getResultSize();
   status.fuel = from.getFuel();
+  status.round = from.getRound();
   status.shares = all_from_wire(from.getShares(), shares_max);
   status.spec = open_spec(from_wire(from.getSpec()), mesh);
   return status;

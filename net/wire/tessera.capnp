@@ -123,6 +123,7 @@ enum Role {
   data @0;   # What the items are about.
   module @1; # The kernel, where it is WebAssembly.
   params @2; # That module's own parameters.
+  state @3;  # What a round begins with.
 }
 
 struct Input {
@@ -146,6 +147,9 @@ struct JobSpec {
   retries @10 :UInt32;
   trust @11 :Trust;
   shape @12 :Shape;
+  rounds @13 :UInt32; # At most so many, 1 or more, in a job of rounds; else 0.
+  parent @14 :Data;   # Of a round: the JobId of its job. Else null.
+  round @15 :UInt32;  # Of a round: which, from 1. Else 0.
 }
 
 struct Cancel {
@@ -298,6 +302,7 @@ struct JobStatus {
   resultSize @9 :UInt64;
   shares @10 :List(NodeShare); # At most 1,024.
   fuel @11 :UInt64; # When done, of a module that counts it.
+  round @12 :UInt32; # Of a job of rounds: which one it is in, from 1.
 }
 
 struct JobQuery {

@@ -133,7 +133,9 @@ private:
     m.ask = number();
     if (coin())
       return;
-    m.spec = codec_.seal_spec(spec());
+    do
+      m.spec = codec_.seal_spec(spec());
+    while (m.spec->spec.shape == Shape::rounds); // It is never leased.
     for (auto n = 1 + below(3); n; --n) {
       Lease lease{m.spec->id, number(), std::uint32_t(number()),
                   some<Block>(lease_blocks_max, [&] { return block(); }),
@@ -188,7 +190,8 @@ private:
                             digest(),
                             number(),
                             some<NodeShare>(shares_max, [&] { return share(); }),
-                            number()};
+                            number(),
+                            std::uint32_t(number())};
          })};
   }
   void make(BlobAsk& m) { m = {digest(), number(), std::uint32_t(1 + below(blob_ask_chunks_max))}; }
@@ -234,13 +237,20 @@ inline JobSpec RandomMessage::spec() {
   s.params = bytes(below(200));
   s.items = 1 + (number() >> 1);
   s.leaf_items = 1 + (number() >> 1);
-  for (const auto role : {Input::Role::data, Input::Role::module, Input::Role::params})
+  for (const auto role :
+       {Input::Role::data, Input::Role::module, Input::Role::params, Input::Role::state})
     if (below(2))
       s.inputs.push_back({digest(), number(), role});
   s.ttl_ms = number();
   s.retries = std::uint32_t(number());
   s.trust = Trust(below(3));
   s.shape = Shape(below(3));
+  if (s.shape == Shape::rounds)
+    s.rounds = std::uint32_t(1 + (number() >> 32));
+  if (s.shape == Shape::range && coin()) {
+    s.parent = digest();
+    s.round = std::uint32_t(1 + (number() >> 32));
+  }
   return s;
 }
 
