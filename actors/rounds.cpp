@@ -1,0 +1,161 @@
+#include "actors/rounds.hpp"
+
+#include "crypto/little_endian.hpp"
+
+#include <algorithm>
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t shares_max = 1024; // Of a status, as the codec has it.
+
+// The largest of both.
+std::vector<NodeShare> added(std::vector<NodeShare> sum, const std::vector<NodeShare>& more) {
+  for (const auto& share : more) {
+    auto known = std::ranges::find(sum, share.node, &NodeShare::node);
+    if (known == sum.end())
+      known = sum.insert(known, NodeShare{share.node});
+    known->leaves += share.leaves;
+    known->steals += share.steals;
+    known->merges += share.merges;
+  }
+  if (sum.size() > shares_max) {
+    std::ranges::stable_sort(sum, std::greater{}, &NodeShare::leaves);
+    sum.resize(shares_max);
+  }
+  return sum;
+}
+
+std::uint64_t ms(Duration duration) {
+  return std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+} // namespace
+
+JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& state,
+                   std::uint64_t state_size) {
+  auto spec = job.spec;
+  Bytes number;
+  put(number, round);
+  const auto nonce = digest_of("tessera round", {job.id.view(), number});
+  std::copy_n(nonce.bytes.begin(), spec.nonce.size(), spec.nonce.begin());
+  spec.shape = Shape::range;
+  spec.rounds = 0;
+  spec.parent = job.id;
+  spec.round = round;
+  std::erase_if(spec.inputs, [](const Input& i) { return i.role == Input::Role::state; });
+  if (state_size > 0)
+    spec.inputs.push_back({state, state_size, Input::Role::state}); // The last of the roles.
+  return spec;
+}
+
+Rounds::Rounds(RoundsConfig config, SpecPtr spec, const JobStatus& told, Time now)
+    : config_(std::move(config)), spec_(std::move(spec)), sum_(told), started_(now) {
+  const auto* first = spec_->spec.input(Input::Role::state);
+  if (sum_.round > 0)
+    state_ = {told.result, told.result_size, {}};
+  else if (first)
+    state_ = {first->blob, first->size, {}};
+}
+
+RoundsEffects Rounds::start(Time now) {
+  return begin(std::max<std::uint32_t>(1, sum_.round), state_, {}, now);
+}
+
+RoundsEffects Rounds::begin(std::uint32_t round, Partial state, const JobId& before, Time now) {
+  round_ = config_.seal(round_spec(*spec_, round, state.digest, state.size));
+  open_ = false;
+  told_ = {};
+  sum_.round = round;
+  state_ = state;
+  state_.bytes = {};
+  return {BeginRound{round_, std::move(state), status(now), before}};
+}
+
+RoundsEffects Rounds::begun(const JobId& round, Time) {
+  if (ended() || round != round_->id || std::exchange(open_, true))
+    return {};
+  return {OpenRound{round_}};
+}
+
+void Rounds::add(const JobStatus& round) {
+  sum_.leaves_rerun += round.leaves_rerun;
+  sum_.fuel += round.fuel;
+  sum_.shares = added(std::move(sum_.shares), round.shares);
+}
+
+RoundsEffects Rounds::round_told(const JobStatus& status, const Partial& result, bool over,
+                                 Time now) {
+  if (ended() || status.spec->id != round_->id)
+    return {};
+  told_ = status;
+  switch (status.state) {
+  case JobState::queued:
+  case JobState::running:
+    return {};
+  case JobState::failed:
+  case JobState::cancelled:
+    return end(status.state, {}, status.error, now);
+  case JobState::done:
+    break;
+  }
+  if (over || sum_.round == spec_->spec.rounds)
+    return end(JobState::done, result, {}, now);
+  add(status);
+  return begin(sum_.round + 1, result, status.spec->id, now);
+}
+
+RoundsEffects Rounds::round_gone(const JobId& round, Time) {
+  if (ended() || round != round_->id || !open_)
+    return {};
+  return {OpenRound{round_}};
+}
+
+RoundsEffects Rounds::cancel(const CancelJob& word, Time now) {
+  if (ended() || word.cancel->job != spec_->id || word.cancel->seal.key != spec_->spec.submitter)
+    return {};
+  const auto round = round_->id;
+  auto effects = end(JobState::cancelled, {}, {}, now);
+  effects.insert(effects.begin(), CancelRound{round});
+  return effects;
+}
+
+RoundsEffects Rounds::end(JobState how, Partial result, Error why, Time now) {
+  how_ = how;
+  result_ = std::move(result);
+  error_ = std::move(why);
+  ended_at_ = now;
+  return {JobEnded{how_, result_, error_}};
+}
+
+std::optional<Time> Rounds::next_wake() const {
+  return ended() && !idle_ ? std::optional{*ended_at_ + config_.linger} : std::nullopt;
+}
+
+RoundsEffects Rounds::wake(Time now) {
+  if (!ended() || now < *ended_at_ + config_.linger || std::exchange(idle_, true))
+    return {};
+  return {JobIdle{}};
+}
+
+JobStatus Rounds::status(Time now) const {
+  JobStatus s = told_;
+  const auto& made = how_ == JobState::running ? state_ : result_;
+  s.spec = spec_;
+  s.root = config_.self;
+  s.state = how_;
+  if (how_ == JobState::running && sum_.round == 1 && told_.state == JobState::queued)
+    s.state = JobState::queued;
+  s.leaves_rerun += sum_.leaves_rerun;
+  s.elapsed_ms = sum_.elapsed_ms + ms(ended_at_.value_or(now) - started_);
+  s.peers = std::max<std::uint32_t>(1, told_.peers);
+  s.error = error_;
+  s.result = made.digest;
+  s.result_size = made.size;
+  s.shares = added(sum_.shares, told_.shares);
+  s.fuel += sum_.fuel;
+  s.round = sum_.round;
+  return s;
+}
+
+} // namespace tessera
