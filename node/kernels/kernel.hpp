@@ -57,6 +57,7 @@ public:
   // Of modules, since this was opened; native kernels tell nothing.
   struct Usage {
     std::uint64_t fuel = 0, memory_bytes = 0;
+    bool over = false; // Of the last call: a round's finish, and there is no round after it.
   };
   virtual Usage usage() { return {}; }
 };

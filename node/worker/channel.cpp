@@ -41,7 +41,7 @@ Status bounded_kernel(const HasKernel& m) {
 }
 
 Status bounded(const OpenJob& m) {
-  for (const auto* payload : {&m.module, &m.module_params})
+  for (const auto* payload : {&m.module, &m.module_params, &m.state})
     if (auto fits = bounded(*payload); !fits)
       return fits;
   return bounded_kernel(m);

@@ -151,6 +151,8 @@ void write(Writer& w, const OpenJob& m) {
   for (const auto* payload : {&m.input, &m.module, &m.module_params})
     w.payload(*payload);
   w.byte(m.leaf_digests);
+  w.payload(m.state);
+  w.byte(m.round);
 }
 void write(Writer& w, const CloseJob& m) {
   w.number(m.job);
@@ -187,6 +189,7 @@ void write(Writer& w, const CallDone& m) {
   w.number(m.wall_ns);
   w.number(m.fuel);
   w.number(m.memory_bytes);
+  w.byte(m.over);
 }
 void write(Writer& w, const OpenedCall& m) {
   w.number(m.call);
@@ -210,6 +213,8 @@ void read(Reader& r, OpenJob& m) {
   for (auto* payload : {&m.input, &m.module, &m.module_params})
     *payload = r.payload();
   m.leaf_digests = r.truth();
+  m.state = r.payload();
+  m.round = r.truth();
 }
 void read(Reader& r, CloseJob& m) {
   m.job = r.number();
@@ -245,6 +250,7 @@ void read(Reader& r, CallDone& m) {
   m.wall_ns = r.number();
   m.fuel = r.number();
   m.memory_bytes = r.number();
+  m.over = r.truth();
 }
 void read(Reader& r, OpenedCall& m) {
   m.call = r.number();

@@ -10,7 +10,8 @@
 namespace tessera {
 
 struct JobInputs { // By net/message.hpp's roles; empty where a job has none.
-  ByteView data = {}, module = {}, params = {};
+  ByteView data = {}, module = {}, params = {}, state = {};
+  bool round = false; // It is one: leaves read `state`, and finish steps from it.
 };
 
 class Modules {

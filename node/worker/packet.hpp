@@ -4,13 +4,13 @@
 
 #include <array>
 
-// One packet of the SOCK_SEQPACKET line between node and worker: some bytes, and at most three
+// One packet of the SOCK_SEQPACKET line between node and worker: some bytes, and at most four
 // descriptors. Who receives is hostile-minded: what does not fit is nonsense, and no descriptor
 // leaks.
 namespace tessera {
 
-inline constexpr std::size_t packet_fds_max = 3;            // A module job has as many inputs.
-inline constexpr std::size_t packet_bytes_max = 128 * 1024; // Below the kernel's default sndbuf.
+inline constexpr std::size_t packet_fds_max = 4;            // A module job has as many inputs.
+inline constexpr std::size_t packet_bytes_max = 160 * 1024; // Below the kernel's default sndbuf.
 
 struct OutPacket {
   Bytes bytes;

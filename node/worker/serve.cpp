@@ -80,6 +80,7 @@ Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves,
   d.leaves = leaves;
   d.fuel = used.fuel;
   d.memory_bytes = used.memory_bytes;
+  d.over = used.over;
   return d;
 }
 
@@ -138,11 +139,13 @@ Result<Worker::Job> Worker::open(OpenJob& m) const {
     return bad_range("it has no leaves, or more than 2^63 items");
   auto input = or_out_of_memory(Contents::of(std::move(m.input)));
   auto params = or_out_of_memory(Contents::of(std::move(m.module_params)));
+  auto state = or_out_of_memory(Contents::of(std::move(m.state)));
   const auto module = or_out_of_memory(Contents::of(std::move(m.module)));
-  if (!input || !params || !module)
+  if (!input || !params || !state || !module)
     return out_of_memory();
   job.input = std::move(*input);
   job.module_params = std::move(*params);
+  job.state = std::move(*state);
   const bool is_module = modules_ && modules_->runs(m.kernel);
   auto run = is_module ? open_module(m, job, module->bytes()) : open_native(m, job);
   if (!run)
@@ -154,7 +157,9 @@ Result<Worker::Job> Worker::open(OpenJob& m) const {
 
 Result<std::unique_ptr<KernelRun>> Worker::open_module(const OpenJob& m, const Job& job,
                                                        ByteView module) const {
-  return modules_->open(m.kernel, m.params, {job.input.bytes(), module, job.module_params.bytes()});
+  return modules_->open(
+      m.kernel, m.params,
+      {job.input.bytes(), module, job.module_params.bytes(), job.state.bytes(), m.round});
 }
 
 Result<std::unique_ptr<KernelRun>> Worker::open_native(const OpenJob& m, const Job& job) const {

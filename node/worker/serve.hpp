@@ -19,7 +19,7 @@ public:
 
 private:
   struct Job {
-    Contents input, module_params;
+    Contents input, module_params, state;
     std::unique_ptr<KernelRun> run;
     std::optional<Leaves> leaves;
     bool leaf_digests = false;

@@ -96,6 +96,8 @@ struct OpenJob {
   std::uint64_t items = 0, leaf_items = 1;
   Payload input, module, module_params; // By their roles.
   bool leaf_digests = false;            // Whether Ran.leaves is wanted (job policy above `trust`).
+  Payload state = {};                   // An input, too.
+  bool round = false;                   // Leaves read the state, and finish makes the next of it.
 };
 struct CloseJob {
   std::uint64_t job = 0;
@@ -136,6 +138,7 @@ struct CallDone {
   std::uint64_t wall_ns = 0;
   std::uint64_t fuel = 0;         // Of a module that counts it; of a FinishCall: the whole job's.
   std::uint64_t memory_bytes = 0; // A module's memory at its largest, as far as it was seen.
+  bool over = false;              // Of a FinishCall of a round: the output is the job's result.
 };
 struct CallFailed {
   std::uint64_t call = 0;

@@ -34,8 +34,16 @@ Payload payload(fuzz::Input& input) {
 WorkerRequest request(fuzz::Input& input) {
   switch (input.byte() % 7) {
   case 0:
-    return OpenJob{1,   "sumsq",        to_bytes(input.take(5)), 100,
-                   7,   payload(input), payload(input),          payload(input),
+    return OpenJob{1,
+                   "sumsq",
+                   to_bytes(input.take(5)),
+                   100,
+                   7,
+                   payload(input),
+                   payload(input),
+                   payload(input),
+                   true,
+                   payload(input),
                    true};
   case 1:
     return CloseJob{input.byte()};
@@ -57,7 +65,7 @@ WorkerReply reply(fuzz::Input& input) {
     return CallFailed{1, {"E701", "what", "why", "fix"}};
   auto output = payload(input);
   const auto digest = blob_id(output.bytes);
-  return CallDone{1, std::move(output), digest, {}, 5, 6, 7, 8};
+  return CallDone{1, std::move(output), digest, {}, 5, 6, 7, 8, input.byte() % 2 == 1};
 }
 
 } // namespace

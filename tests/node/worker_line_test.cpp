@@ -129,6 +129,8 @@ TEST_CASE("every request crosses the line as it was") {
     open.module = payload(size / 2);
     open.module_params = payload(size / 3);
     open.leaf_digests = true;
+    open.state = payload(size / 4);
+    open.round = true;
     auto opened = across<OpenJob>(std::move(open));
     CHECK(opened.job == 7);
     CHECK(opened.kernel == "kernel");
@@ -139,6 +141,8 @@ TEST_CASE("every request crosses the line as it was") {
     CHECK(bytes_of(std::move(opened.input)) == pattern(size));
     CHECK(bytes_of(std::move(opened.module)) == pattern(size / 2));
     CHECK(bytes_of(std::move(opened.module_params)) == pattern(size / 3));
+    CHECK(bytes_of(std::move(opened.state)) == pattern(size / 4));
+    CHECK(opened.round);
 
     auto merge = across<MergeCall>(MergeCall{1, 2, payload(size), payload(size / 2)});
     CHECK(merge.call == 1);

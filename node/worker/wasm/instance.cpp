@@ -130,9 +130,10 @@ Status Instance::call(Entry entry, const Slots& slots, Bytes& out, std::vector<B
   const auto answers = module_.abi().form == Form::kernel;
   const auto refusals = module_.engine().refusals();
   const auto fall = enter(*function, value, answers);
+  over_ = entry == Entry::step && !fall && value[0].i32 == 1;
   Status status = module_.engine().refusals() != refusals
                       ? no_memory_here()
-                      : answered(fall, answers ? value[0].i32 : 0,
+                      : answered(fall, answers && !over_ ? value[0].i32 : 0,
                                  answers ? entry_names[std::size_t(entry)] : "_start");
   host_.end();
   if (!status) {

@@ -22,6 +22,7 @@ public:
   // called again.
   Status call(Entry entry, const Slots& slots, Bytes& out, std::vector<Bytes>* tasks = nullptr);
 
+  bool over() const { return over_; } // Of the last call: step answered 1, which is success too.
   std::uint64_t fuel_used() const { return fuel_used_; } // Of the last call; 0 where not counted.
   std::uint64_t memory_bytes() const;                    // Now.
 
@@ -41,6 +42,7 @@ private:
   wasmtime_instance_t instance_{};
   std::array<std::optional<wasmtime_func_t>, 3> entries_; // By Entry; a command's run is _start.
   std::uint64_t fuel_used_ = 0;
+  bool over_ = false;
 };
 
 } // namespace tessera::wasm

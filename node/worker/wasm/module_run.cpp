@@ -40,12 +40,13 @@ std::array<std::uint8_t, 16> range_bytes(std::uint64_t begin, std::uint64_t end)
 } // namespace
 
 Status ModuleRun::run(std::uint64_t begin, std::uint64_t end, Bytes& out) {
-  if (job_.record_bytes) {
-    const auto records = part(job_.input, job_.record_bytes, begin, end);
-    return in_items(call(Entry::run, {job_.params, records, {}}, out, nullptr), begin, end);
-  }
   const auto range = range_bytes(begin, end);
-  return in_items(call(Entry::run, {job_.params, range, job_.input}, out, nullptr), begin, end);
+  Slots slots{job_.params, range, job_.input};
+  if (job_.record_bytes)
+    slots = {job_.params, part(job_.input, job_.record_bytes, begin, end), {}};
+  if (job_.round)
+    slots.other = job_.state;
+  return in_items(call(Entry::run, slots, out, nullptr), begin, end);
 }
 
 Status ModuleRun::merge(ByteView left, ByteView right, Bytes& out) {
@@ -56,6 +57,16 @@ Status ModuleRun::merge(ByteView left, ByteView right, Bytes& out) {
 }
 
 Status ModuleRun::finish(ByteView partial, Bytes& out) {
+  if (!job_.round)
+    return merged(partial, out);
+  if (module_->abi().merges)
+    return step(job_.state, partial, out);
+  Bytes bytes;
+  auto finished = merged(partial, bytes);
+  return finished ? step(job_.state, bytes, out) : finished;
+}
+
+Status ModuleRun::merged(ByteView partial, Bytes& out) {
   return module_->abi().merges ? KernelRun::finish(partial, out) : job_.merge.finish(partial, out);
 }
 
@@ -130,6 +141,7 @@ Status ModuleRun::enter(std::unique_ptr<Instance>& instance, Entry entry, const 
                         Bytes& out, Tasks tasks) {
   auto status = instance->call(entry, slots, out, tasks);
   last_fuel_ = instance->fuel_used();
+  last_over_ = instance->over();
   if (!status || module_->abi().form == Form::command) {
     note_memory(instance);
     instance.reset();

@@ -15,11 +15,13 @@ namespace tessera::wasm {
 struct ModuleJob {
   ByteView params = {};           // Slot 0.
   ByteView input = {};            // The job's own.
-  std::uint64_t record_bytes = 0; // 0: slot 1 of run is the range, slot 2 the input (in a job of
-                                  // rounds the state). Else slot 1 is the range's part of the
-                                  // input, cut into records of this length; the last may be short.
+  std::uint64_t record_bytes = 0; // 0: slot 1 of run is the range, slot 2 the input. Else slot 1
+                                  // is the range's part of the input, cut into records of this
+                                  // length; the last may be short.
   Merge merge = {};               // Where the module exports none.
   bool strict_nans = false;       // Canonical code always.
+  bool round = false;             // One round: slot 2 of run is the state, and finish steps.
+  ByteView state = {};
 };
 
 struct Totals {
@@ -37,15 +39,17 @@ public:
 
   Status run(std::uint64_t begin, std::uint64_t end, Bytes& out) override;
   Status merge(ByteView left, ByteView right, Bytes& out) override;
-  Status finish(ByteView partial, Bytes& out) override; // The built-in merge's; else as it is.
+  // The built-in merge's, else as it is; of a round the next state, made of that.
+  Status finish(ByteView partial, Bytes& out) override;
 
   // One task of a tree job: its children are appended to `children`.
   Status task(ByteView task, Bytes& out, std::vector<Bytes>& children);
-  // Rounds: the next state. E503: the module exports no step.
+  // The next state. E503: the module exports no step.
   Status step(ByteView state, ByteView merged, Bytes& out);
+  bool over() const { return last_over_; } // Of the last call: it was a step, which said so.
 
   const Totals& totals();
-  Usage usage() override { return {totals().fuel, totals().memory_bytes_max}; }
+  Usage usage() override { return {totals().fuel, totals().memory_bytes_max, over()}; }
   std::uint64_t last_fuel() const { return last_fuel_; } // Of the last call; 0: it was no module's.
 
 private:
@@ -56,6 +60,7 @@ private:
   Status make(std::unique_ptr<Instance>& instance, Mode mode);
   Status enter(std::unique_ptr<Instance>& instance, Entry entry, const Slots& slots, Bytes& out,
                Tasks tasks);
+  Status merged(ByteView partial, Bytes& out);
   void note_memory(const std::unique_ptr<Instance>& instance);
   bool fuel() const { return module_->limits().fuel != 0; }
 
@@ -64,6 +69,7 @@ private:
   bool strict_ = false; // As asked, or since a NaN is in what its instances start with.
   std::unique_ptr<Instance> plain_, canonical_; // Made on first need, and anew after a failure.
   std::uint64_t last_fuel_ = 0;
+  bool last_over_ = false;
   Totals totals_;
 };
 

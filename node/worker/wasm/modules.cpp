@@ -25,7 +25,7 @@ public:
       return module.error();
     ModuleRun run{std::move(*module),
                   {inputs.params, inputs.data, settings->record_bytes, settings->merge,
-                   settings->strict_nans}};
+                   settings->strict_nans, inputs.round, inputs.state}};
     if (settings->limits.fuel)
       return std::unique_ptr<KernelRun>(std::make_unique<MeteredRun>(std::move(run)));
     return std::unique_ptr<KernelRun>(std::make_unique<ModuleRun>(std::move(run)));
@@ -40,20 +40,23 @@ public:
   }
 
 private:
+  // The one used last stays, though no job is open: another round of its job may come.
   Result<std::shared_ptr<Module>> compiled(const Settings& s, ByteView params, ByteView bytes) {
     std::erase_if(compiled_, [](const auto& known) { return known.second.expired(); });
     auto& known = compiled_[digest_of("tessera compiled module", {params, bytes})];
     if (auto module = known.lock())
-      return module;
+      return last_ = module;
+    last_.reset(); // Room for the next.
     auto made =
         Module::compile(engine_, s.name, bytes, s.limits, {s.strict_nans, s.limits.fuel != 0});
     if (made)
-      known = *made;
+      known = last_ = *made;
     return made;
   }
 
   Engine engine_; // Outlives its modules: the runs of all jobs are gone before this object.
   std::map<Digest, std::weak_ptr<Module>> compiled_; // Held by the jobs that are open.
+  std::shared_ptr<Module> last_;
 };
 
 } // namespace

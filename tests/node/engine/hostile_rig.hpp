@@ -152,7 +152,8 @@ inline std::string in_rounds(wasm::ModuleRun& run) {
     BlockRun blocks;
     const auto leaves = *Leaves::of(8, 1);
     if (ran = blocks.run(run, leaves, leaves.tree.root(), false); ran)
-      ran = run.step(state, blocks.partial(), state);
+      if (Bytes next; ran = run.step(state, blocks.partial(), next))
+        state = std::move(next);
   }
   return telling(ran, state);
 }

@@ -338,8 +338,76 @@ TEST_CASE("rounds step from state and merged to the next state") {
   Bytes out;
   REQUIRE(run.step(view("state"), view("merged"), out).ok());
   CHECK(text_of(out) == "mergedstate");
+  CHECK_FALSE(run.over());
   ModuleRun none{compiled(runs("")), {}};
   CHECK(none.step(view("state"), view("merged"), out).error().code == "E503");
+}
+
+TEST_CASE("a step that answers 1 is the last, and one that answers 2 has failed") {
+  for (const auto* fuel : {"", "1000"}) {
+    wasm::Limits limits;
+    limits.fuel = *fuel ? 1000 : 0;
+    // Answers its state's first byte, and writes it.
+    ModuleRun run{compiled(runs("", R"((func (export "step") (result i32)
+        (drop (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 1)))
+        (call $write (i32.const 0) (i32.const 1))
+        (i32.load8_u (i32.const 0))))"),
+                           limits),
+                  {}};
+    const auto step = [&](const char* state, Bytes& out) {
+      return run.step(ByteView{reinterpret_cast<const std::uint8_t*>(state), 1}, {}, out);
+    };
+    Bytes out;
+    REQUIRE(step("\1", out).ok());
+    CHECK(run.over());
+    CHECK(out == Bytes{1});
+    REQUIRE(step("\0", out).ok());
+    CHECK_FALSE(run.over());
+    const auto failed = step("\2", out);
+    REQUIRE_FALSE(failed.ok());
+    CHECK(failed.error().code == "E727");
+    CHECK_FALSE(run.over());
+    REQUIRE(run.run(0, 1, out).ok());
+    CHECK_FALSE(run.over());
+  }
+}
+
+TEST_CASE("1 is no success but of step") {
+  ModuleRun run{compiled(rig::kernel(R"((func (export "run") (result i32) (i32.const 1))
+      (func (export "merge") (result i32) (i32.const 1)))")),
+                {}};
+  Bytes out;
+  CHECK(run.run(0, 1, out).error().code == "E727");
+  CHECK(run.merge({}, {}, out).error().code == "E727");
+}
+
+TEST_CASE("in a round, leaves read the state beside range or record, and finish steps from it") {
+  const auto module = compiled(rig::kernel(R"(
+    (func $copy (param $slot i32)
+      (call $write (i32.const 64)
+        (call $read (local.get $slot) (i32.const 0) (i32.const 64) (call $len (local.get $slot)))))
+    (func (export "run") (result i32) (call $copy (i32.const 1)) (call $copy (i32.const 2)) (i32.const 0))
+    (func (export "step") (result i32) (call $copy (i32.const 2)) (call $copy (i32.const 1)) (i32.const 1)))"));
+  wasm::ModuleJob job;
+  job.round = true;
+  job.state = view("-state");
+  Bytes out;
+  ModuleRun ranges{module, job};
+  REQUIRE(ranges.run(3, 5, out).ok());
+  CHECK(out.size() == 16 + 6);
+  CHECK(text_of(ByteView{out}.subspan(16)) == "-state");
+  job.record_bytes = 2;
+  job.input = view("abcdef");
+  job.merge = *wasm::Merge::named("concat");
+  ModuleRun records{module, job};
+  out.clear();
+  REQUIRE(records.run(1, 2, out).ok());
+  CHECK(text_of(out) == "cd-state");
+  out.clear();
+  REQUIRE(records.finish(view("merged"), out).ok());
+  CHECK(text_of(out) == "merged-state");
+  CHECK(records.over());
+  CHECK(records.usage().over);
 }
 
 TEST_CASE("proposals that are off are refused, by the outline or the engine") {

@@ -48,6 +48,7 @@ public:
     open.input = payload(view(data));
     REQUIRE(send(worker_.socket, WorkerRequest{std::move(open)}).ok());
   }
+  void send_only(WorkerRequest request) { REQUIRE(send(worker_.socket, request).ok()); }
   Answer ask(WorkerRequest request) {
     REQUIRE(send(worker_.socket, request).ok());
     return answer(worker_.socket);
@@ -80,6 +81,39 @@ TEST_CASE("a module runs in a worker, with the inputs of its job by their roles"
   CHECK(text_of(output_of(rig.ask(MergeCall{3, 1, payload(view("l")), payload(view("r"))}))) ==
         "rl");
   CHECK(text_of(output_of(rig.ask(FinishCall{4, 1, payload(view("end"))}))) == "end");
+}
+
+TEST_CASE("a round steps at its finish, from its state, and says when it is the last") {
+  const auto rounds = kernel(R"(
+    (func $copy (param $slot i32)
+      (call $write (i32.const 64)
+        (call $read (local.get $slot) (i32.const 0) (i32.const 64) (call $len (local.get $slot)))))
+    (func (export "run") (result i32) (call $copy (i32.const 2)) (i32.const 0))
+    (func (export "step") (result i32)
+      (call $copy (i32.const 2)) (call $copy (i32.const 1))
+      (i32.eq (call $len (i32.const 1)) (i32.const 4))))");
+  Rig rig;
+  const auto finished = [&](std::uint64_t job, std::string_view state,
+                            std::map<std::string, std::string> more) {
+    auto open = open_job(job, kernel_name, 2);
+    open.params = settings(std::move(more));
+    open.module = payload(rounds);
+    open.state = payload(view(state));
+    open.round = true;
+    rig.send_only(std::move(open));
+    auto ran = rig.ask(RunCall{1, job, {1, 0}});
+    return rig.ask(FinishCall{2, job, std::move(ran.done.output)});
+  };
+  auto one = finished(1, "S", {});
+  CHECK_FALSE(one.done.over);
+  CHECK(text_of(output_of(std::move(one))) == "SSS");
+  auto last = finished(2, "last", {});
+  CHECK(last.done.over);
+  CHECK(text_of(output_of(std::move(last))) == "lastlastlast");
+  auto metered = finished(3, "last", {{"fuel", "1000"}});
+  CHECK(metered.done.over);
+  CHECK(metered.done.fuel > 0);
+  CHECK(text_of(output_of(std::move(metered))) == "lastlastlast");
 }
 
 TEST_CASE("a module that cannot be opened fails the call that waits for it, and all others") {
