@@ -133,6 +133,8 @@ void Job::Machine::tell_idle() {
 Duration Job::Machine::linger() const {
   if (handing)
     return {};
+  if (ended() && rooted && spec->spec.round > 0)
+    return round_linger;
   if (ended())
     return rooted ? config.reclaim_after : Duration{};
   return idle_linger;
@@ -294,9 +296,9 @@ JobEffects Job::leased(NodeId lessor, const Lease& lease, Time now) {
   return machine_->settled();
 }
 JobEffects Job::work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                          Time now, std::uint64_t fuel) {
+                          Time now, std::uint64_t fuel, bool over) {
   machine_->now = now;
-  machine_->work_done(id, partial, leaves, cpu_ns, fuel);
+  machine_->work_done(id, partial, leaves, cpu_ns, fuel, over);
   return machine_->settled();
 }
 JobEffects Job::work_failed(WorkId id, const Error& why, Time now) {

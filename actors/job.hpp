@@ -78,6 +78,7 @@ struct JobEnded { // Root: the job is over. Result only when done.
   JobState state;
   Partial result;
   Error error;
+  bool over = false; // Of a round: its step wants none after it.
 };
 struct JobIdle {}; // Nothing of this job is left here; the shell may end the actor.
 
@@ -121,9 +122,9 @@ public:
   // --- Slots' news.
   // `leaves`: Merkle root over the digests of the leaves run (RunWork under spot/quorum), else
   // ignored.
-  // `fuel`: of a FinishWork, the whole job's (JobStatus).
+  // `fuel`: of a FinishWork, the whole job's (JobStatus). `over`: see JobEnded.
   JobEffects work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                       Time now, std::uint64_t fuel = 0);
+                       Time now, std::uint64_t fuel = 0, bool over = false);
   // `deterministic`: the kernel said no (E7xx); otherwise the worker died.
   JobEffects work_failed(WorkId id, const Error& why, Time now);
 

@@ -13,12 +13,24 @@ const JobId& id_of(Self self) {
   return self->state.job->spec().id;
 }
 
+// Of a job that is rooted here, too, which tells people and the journal of its end.
+bool is_round(Self self) {
+  return self->state.job->rooted() && self->state.spec->spec.round > 0;
+}
+
+void tell_parent(Self self) {
+  const auto& s = self->state;
+  tell(s.wiring->node, s.ended ? RoundNews{s.ended->status, s.ended->result, s.over}
+                               : RoundNews{s.job->status(now(self)), {}, false});
+}
+
 void tell_status(Self self) {
   auto& s = self->state;
   s.told_soon = false;
-  if (s.ended) // The store tells it, when the journal has it.
-    return;
-  tell(s.wiring->api, JobNews{s.job->status(now(self)), s.job->rooted()});
+  if (is_round(self))
+    tell_parent(self);
+  else if (!s.ended) // Else the store tells it, when the journal has it.
+    tell(s.wiring->api, JobNews{s.job->status(now(self)), s.job->rooted()});
 }
 void tell_status_soon(Self self) {
   if (std::exchange(self->state.told_soon, true))
@@ -67,8 +79,10 @@ void on(Self self, JobEnded& end) {
   auto& s = self->state;
   for (const auto& slot : s.wiring->slots) // Whatever still runs of it is for nobody.
     self->send(slot, DropJob{id_of(self)});
-  s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result)};
-  self->send(s.wiring->store, *s.ended);
+  s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result), {}};
+  s.over = end.over;
+  if (!is_round(self))
+    self->send(s.wiring->store, *s.ended);
   tell_status(self);
 }
 void on(Self self, JobIdle&) {
@@ -124,7 +138,7 @@ void wire(Self self, WiringPtr& wiring) {
       self->send(wiring->store, PullFor{blob, holder});
     for (const auto& [sequence, blocks] : s.journaling)
       self->send(wiring->store, JournalFor{id_of(self), blocks});
-    if (s.ended)
+    if (s.ended && !is_round(self))
       self->send(wiring->store, *s.ended);
   }
   if (!before || before->scheduler != wiring->scheduler)
@@ -189,7 +203,7 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
       [=, &job](WorkDone& done) {
         work_over(self, done.id);
         perform(self, job.work_done(done.id, std::move(done.partial), done.leaves, done.cpu_ns,
-                                    now(self), done.fuel));
+                                    now(self), done.fuel, done.over));
       },
       [=, &job](const WorkFailed& failed) {
         work_over(self, failed.id);

@@ -43,6 +43,8 @@ inline constexpr Duration resend_after = std::chrono::seconds(2);
 inline constexpr Duration refused_pause = std::chrono::seconds(1);
 inline constexpr Duration idle_linger =
     std::chrono::seconds(5); // What was learned is kept a while.
+inline constexpr Duration round_linger =
+    std::chrono::milliseconds(100); // Rounds are many; asks on their way to one are answered.
 
 using HeldKey = std::uint64_t; // Our own number of a lease held. 0: the whole job, rooted here.
 inline constexpr HeldKey root_key = 0;
@@ -195,7 +197,8 @@ struct Job::Machine {
   std::uint64_t leaves_done_before = 0; // Of leases that are closed.
   JobState state = JobState::running;
   Partial result;
-  std::uint64_t fuel = 0; // That made it.
+  std::uint64_t fuel = 0;  // That made it.
+  bool last_round = false; // See JobEnded::over.
   Error error;
   std::optional<Time> ended_at;
 
@@ -249,7 +252,7 @@ struct Job::Machine {
   void start(std::uint32_t slot, Working what, Work work);
   std::optional<Working> end_work(WorkId id);
   void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns,
-                 std::uint64_t used);
+                 std::uint64_t used, bool last);
   void work_failed(WorkId id, const Error& why);
   void ran(const Working& w, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
   void merge_done(const Working& w, const Partial& partial);

@@ -47,7 +47,7 @@ void Job::Machine::end(JobState how, Error why) {
     return;
   state = how;
   error = std::move(why);
-  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error});
+  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error, last_round});
   drop_all(JobOver{id()});
 }
 

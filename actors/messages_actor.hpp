@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/job.hpp"
+#include "actors/rounds.hpp"
 #include "actors/scheduler.hpp"
 #include "net/asio/link.hpp"
 #include "net/membership.hpp"
@@ -61,15 +61,20 @@ struct RttNews {
 struct OpenLeases { // Scheduler to node: find or spawn the job, then hand it the leases.
   AcceptLeases accepted;
 };
-struct OpenRoot { // Api or journal to node.
+struct OpenRoot { // Api, journal or a job of rounds to node.
   SpecPtr spec;
   std::vector<BlockResult> frontier;
+  JobStatus told; // As the journal has it, of a job of rounds.
+};
+struct ForJob { // To node: tell this job, if it is here.
+  JobId job;
+  FromPeer letter;
 };
 struct JobHere { // Job to scheduler: route this job's messages there.
   SpecPtr spec;
   caf::actor job;
 };
-struct JobGone { // Job to node, node to scheduler.
+struct JobGone { // Job to node, node to scheduler; of a round also to the job that it is of.
   JobId job;
 };
 struct LeasedFrom { // Node to job.
@@ -90,6 +95,12 @@ struct JobNews { // Job to api, when its status changes.
   bool rooted = false;
 };
 
+struct RoundNews { // The job of a round to node, which tells its parent; not the api.
+  JobStatus status;
+  Partial result; // And the rest of its JobEnded.
+  bool over = false;
+};
+
 // --- Slots ---
 struct StartFor { // Job to slot.
   caf::actor job;
@@ -107,6 +118,7 @@ struct WorkDone { // Slot to job.
   Digest leaves;
   std::uint64_t cpu_ns = 0;
   std::uint64_t fuel = 0;
+  bool over = false; // Of a round's finish: there is none after it.
 };
 struct WorkFailed {
   WorkId id = 0;
@@ -140,6 +152,10 @@ struct Journaled {
 struct JournalEnd { // Root job to store.
   JobStatus status;
   Partial result;
+  JobId round; // Of a job of rounds: the job of the last, which goes with this. Else zero.
+};
+struct RoundBegun { // Answers a BeginRound.
+  JobId round;
 };
 
 } // namespace tessera
@@ -180,6 +196,10 @@ CAF_ADD_TYPE_ID(tessera, (tessera::BlobGone))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalFor))
 CAF_ADD_TYPE_ID(tessera, (tessera::Journaled))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalEnd))
+CAF_ADD_TYPE_ID(tessera, (tessera::ForJob))
+CAF_ADD_TYPE_ID(tessera, (tessera::RoundNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::BeginRound))
+CAF_ADD_TYPE_ID(tessera, (tessera::RoundBegun))
 CAF_ADD_ATOM(tessera, tessera, wake_atom, "wake")
 CAF_ADD_ATOM(tessera, tessera, tick_atom, "tick")
 CAF_ADD_ATOM(tessera, tessera, close_atom, "close")
@@ -223,3 +243,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobGone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Journaled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalEnd)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ForJob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BeginRound)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundBegun)

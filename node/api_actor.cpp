@@ -232,7 +232,7 @@ void accept(Self self, const JobSpec& spec, const Caller& caller) {
     status.spec = sealed;
     status.root = self->state.setup.own.subject;
     self->state.book->learned(status, now(self));
-    tell(self->state.wiring->node, OpenRoot{sealed, {}});
+    tell(self->state.wiring->node, OpenRoot{sealed, {}, {}});
     answer_job(self, caller, status, 201);
   });
 }
@@ -348,6 +348,8 @@ std::vector<Input> inputs_of(const JobRequest& request) { // Their sizes are not
   inputs.push_back({request.module, 0, Input::Role::module});
   if (request.module_params)
     inputs.push_back({*request.module_params, 0, Input::Role::params});
+  if (request.state)
+    inputs.push_back({*request.state, 0, Input::Role::state});
   return inputs;
 }
 
@@ -362,8 +364,12 @@ Status read_inputs(const JobRequest& request, const std::vector<FdPtr>& files, J
     if (input.role != Input::Role::module)
       continue;
     const auto& settings = request.settings;
-    if (auto abi = wasm::check_module(settings.name, bytes->bytes(), settings.limits); !abi)
+    const auto abi = wasm::check_module(settings.name, bytes->bytes(), settings.limits);
+    if (!abi)
       return abi.error();
+    const bool has_input = request.input.has_value();
+    if (auto fits = wasm::check_rounds(settings, *abi, has_input); request.rounds && !fits)
+      return fits;
   }
   return Nothing{};
 }
@@ -383,6 +389,8 @@ void submit_files(Self self, const JobRequest& request, JobSpec spec, const File
   auto planned_spec = new_spec(self, request, wasm::module_info(), *planned);
   planned_spec.kernel = wasm::class_for(request.settings.limits).kernel;
   planned_spec.inputs = spec.inputs;
+  planned_spec.rounds = request.rounds;
+  planned_spec.shape = request.rounds ? Shape::rounds : Shape::range;
   prepare(self, PrepareFor{planned_spec.kernel, planned_spec.params, request.module}, caller,
           [=](const Prepared&) { begin(self, request, planned_spec, caller); });
 }
@@ -519,6 +527,7 @@ Json working_json(Self self) {
     const auto module = wasm::settings_of(spec.kernel, spec.params);
     const auto* blob = spec.input(Input::Role::module);
     list.push_back({{"job", to_hex(id)},
+                    {"parent", spec.round ? Json(to_hex(spec.parent)) : Json(nullptr)},
                     {"kernel", spec.kernel + "@" + std::to_string(spec.kernel_version)},
                     {"submitter", to_text(spec.submitter)},
                     {"submitter_name", name_of(self, spec.submitter)},
@@ -681,7 +690,8 @@ void job_news(Self self, const JobNews& news) {
 void resumed(Self self, const Roots& roots) {
   auto& s = self->state;
   for (const auto& root : roots.roots)
-    if (ended(root.status.state) || !s.book->rooted(root.status.spec->id))
+    if (const auto& spec = *root.status.spec;
+        spec.spec.round == 0 && (ended(root.status.state) || !s.book->rooted(spec.id)))
       s.book->learned(root.status, now(self));
   s.resumed = true;
   for (auto& call : std::exchange(s.early, {}))

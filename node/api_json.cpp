@@ -7,7 +7,11 @@
 namespace tessera {
 namespace {
 
-constexpr std::uint64_t items_max = std::uint64_t{1} << 63;
+struct Most {
+  std::uint64_t count;
+  const char* text;
+};
+constexpr Most items_most{std::uint64_t{1} << 63, "2^63"}, rounds_most{0xffffffff, "2^32 - 1"};
 
 // What a caller said, cut to what fits a line.
 std::string shown(const std::string& said) {
@@ -17,11 +21,12 @@ std::string shown(const std::string& said) {
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
           "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\", \"module\", "
-          "\"module_params\"}"};
+          "\"module_params\", \"rounds\", \"state\"}"};
 }
 
 // A count may come as a number or, past 2^53, as text. 0: not said.
-Result<std::uint64_t> count_of(const Json* value, const std::string& name) {
+Result<std::uint64_t> count_of(const Json* value, const std::string& name,
+                               const Most& most = items_most) {
   if (!value)
     return std::uint64_t{0};
   std::uint64_t count = 0;
@@ -33,10 +38,11 @@ Result<std::uint64_t> count_of(const Json* value, const std::string& name) {
     if (error != std::errc{} || end != text.data() + text.size())
       count = 0;
   }
-  if (count >= 1 && count <= items_max)
+  if (count >= 1 && count <= most.count)
     return count;
   const auto said = value->is_structured() ? std::string{} : " " + shown(value->dump());
-  return Error{"E421", name + said + " is not possible", "it must be a whole number from 1 to 2^63",
+  return Error{"E421", name + said + " is not possible",
+               "it must be a whole number from 1 to " + std::string{most.text},
                "give another --" + name};
 }
 
@@ -91,6 +97,17 @@ std::optional<Error> wrong_input(const KernelInfo& info, bool given) {
     return Error{"E422", info.name + " wants an input", "none was given", "name one: --input FILE"};
   if (!info.wants_input && given)
     return Error{"E422", info.name + " takes no input", "one was given", "leave out --input"};
+  return std::nullopt;
+}
+
+std::optional<Error> wrong_rounds(const KernelInfo& info, bool module, std::uint32_t rounds,
+                                  bool state) {
+  if (rounds && !module)
+    return Error{"E422", info.name + " has no rounds", "only modules step from one to the next",
+                 "leave out --rounds"};
+  if (state && !rounds)
+    return Error{"E422", "a state is for a job of rounds", "it is what the first begins with",
+                 "say how many at most: --rounds N; or leave out --state"};
   return std::nullopt;
 }
 
@@ -175,6 +192,8 @@ Json job_json(const JobStatus& status, const NameOf& name) {
             {"items", spec.items},
             {"leaf", spec.leaf_items},
             {"elapsed_ms", status.elapsed_ms},
+            {"rounds", spec.rounds ? Json(spec.rounds) : Json(nullptr)},
+            {"round", status.round ? Json(status.round) : Json(nullptr)},
             {"fuel", status.fuel ? Json(status.fuel) : Json(nullptr)},
             {"peers", status.peers},
             {"root", to_text(status.root)},
@@ -240,8 +259,8 @@ Result<JobRequest> job_request(ByteView body) {
   const auto json = Json::parse(body.begin(), body.end(), nullptr, false);
   if (!json.is_object())
     return bad_body("the body is no JSON object");
-  static const std::vector<std::string> known{"kernel", "params", "items",        "leaf",
-                                              "input",  "module", "module_params"};
+  static const std::vector<std::string> known{"kernel", "params",        "items",  "leaf", "input",
+                                              "module", "module_params", "rounds", "state"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       return bad_body("\"" + shown(key) + "\" is not known");
@@ -279,8 +298,15 @@ Result<JobRequest> job_request(ByteView body) {
   if (!module && said("module_params"))
     return Error{"E422", info.name + " is no module", "only modules have module_params",
                  "give its parameters by name: -p NAME=VALUE"};
-  for (const auto& [name, to] :
-       {std::pair{"input", &request.input}, {"module_params", &request.module_params}})
+  const auto rounds = said("rounds") ? count_of(said("rounds"), "rounds", rounds_most) : 0;
+  if (!rounds)
+    return rounds.error();
+  request.rounds = std::uint32_t(*rounds);
+  if (const auto wrong = wrong_rounds(info, module, request.rounds, said("state")))
+    return *wrong;
+  for (const auto& [name, to] : {std::pair{"input", &request.input},
+                                 {"module_params", &request.module_params},
+                                 {"state", &request.state}})
     if (const auto* hash = said(name); hash && !blob_of(*hash, to->emplace()))
       return bad_hash(name);
   if (module && !blob_of(*said("module"), request.module))

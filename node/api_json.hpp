@@ -42,13 +42,15 @@ struct JobRequest {
   wasm::Settings settings;
   BlobId module;
   std::optional<BlobId> module_params;
+  std::uint32_t rounds = 0;    // At most; 0: it is no job of rounds.
+  std::optional<BlobId> state; // The first.
 };
 
 inline constexpr std::size_t job_body_bytes_max = 1 << 20;
 
 // E400: not this JSON, or a key that is not known. E423: no such kernel, with the nearest. E420:
-// parameters. E421: items or leaf. E422: an input or a module is missing, or is not wanted. E426:
-// no such merge.
+// parameters. E421: items, leaf or rounds. E422: an input or a module is missing, or is not
+// wanted. E426: no such merge.
 Result<JobRequest> job_request(ByteView body);
 
 } // namespace tessera

@@ -79,17 +79,42 @@ void start_slot(Self self, std::size_t number) {
 
 // --- Jobs
 
+void keep_job(Self self, const SignedSpec& spec, const caf::actor& job, bool root) {
+  self->state.jobs[spec.id] = {job, root, spec.spec.parent};
+  keep(self, job, (spec.spec.round > 0 ? "round " : "job ") + to_hex(spec.id).substr(0, 12));
+}
+
 void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResult> frontier) {
   auto& s = self->state;
   const auto job = self->spawn(
       job_actor, JobOpening{s.setup.job, spec, root, std::move(frontier), dice()}, wiring_of(self));
-  s.jobs[spec->id] = {job, root};
-  keep(self, job, "job " + to_hex(spec->id).substr(0, 12));
+  keep_job(self, *spec, job, root);
 }
 
+void start_rounds(Self self, const SpecPtr& spec, const JobStatus& told) {
+  auto& s = self->state;
+  const auto job =
+      self->spawn(rounds_actor, RoundsOpening{s.setup.job.self, spec, told, s.setup.store.codec},
+                  wiring_of(self));
+  keep_job(self, *spec, job, true);
+}
+
+// Who is here already tells again how it stands: a job of rounds that is new may ask for it.
 void open_root(Self self, const OpenRoot& open) {
-  if (!self->state.jobs.contains(open.spec->id))
+  const auto& jobs = self->state.jobs;
+  if (const auto known = jobs.find(open.spec->id); known != jobs.end())
+    tell(known->second.actor, tick_atom_v);
+  else if (open.spec->spec.shape == Shape::rounds)
+    start_rounds(self, open.spec, open.told);
+  else
     start_job(self, open.spec, true, open.frontier);
+}
+
+template<class What>
+void to_job(Self self, const JobId& job, const What& what) {
+  const auto& jobs = self->state.jobs;
+  if (const auto known = jobs.find(job); known != jobs.end())
+    tell(known->second.actor, what);
 }
 
 void open_leases(Self self, const OpenLeases& open) {
@@ -109,7 +134,9 @@ void job_gone(Self self, const JobGone& gone) {
   if (known == s.jobs.end() || self->current_sender() != known->second.actor)
     return;
   s.children.erase(known->second.actor.address());
+  const auto parent = known->second.parent;
   s.jobs.erase(known);
+  to_job(self, parent, gone); // Nothing, of a job that has none.
   tell(s.wiring.scheduler, gone);
   tell(s.wiring.api, gone);
 }
@@ -121,7 +148,7 @@ void resume(Self self) {
           [=](const Roots& roots) {
             for (const auto& [status, frontier] : roots.roots)
               if (!ended(status.state))
-                open_root(self, OpenRoot{status.spec, frontier});
+                open_root(self, OpenRoot{status.spec, frontier, status});
             tell(self->state.wiring.api, roots);
           },
           [](const caf::error&) {}); // The store died; its successor is asked.
@@ -284,6 +311,8 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
   return {
       [=](const OpenRoot& open) { open_root(self, open); },
       [=](const OpenLeases& open) { open_leases(self, open); },
+      [=](const ForJob& what) { to_job(self, what.job, what.letter); },
+      [=](const RoundNews& news) { to_job(self, news.status.spec->spec.parent, news); },
       [=](const JobGone& gone) {
         job_gone(self, gone);
         if (self->state.leaving && !hands_back(self->state))

@@ -2,6 +2,7 @@
 
 #include "actors/job_actor.hpp"
 #include "actors/mesh_actor.hpp"
+#include "actors/rounds_actor.hpp"
 #include "actors/scheduler_actor.hpp"
 #include "node/api_actor.hpp"
 #include "node/slot_actor.hpp"
@@ -55,6 +56,7 @@ struct NodeShell {
   struct KnownJob {
     caf::actor actor;
     bool root = false;
+    JobId parent; // Of a round.
   };
   std::map<JobId, KnownJob> jobs;
   std::map<std::string, std::deque<Time>> deaths; // Of each child, in the last minute.

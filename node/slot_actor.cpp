@@ -108,6 +108,7 @@ std::string items_of(const JobSpec& spec, Block block) {
 Error runs_too_long(const wasm::Settings& module, const Call& call) {
   const auto where = call.kind == Call::Kind::run     ? items_of(call.spec->spec, call.block)
                      : call.kind == Call::Kind::merge ? ", in a merge"
+                     : call.spec->spec.in_rounds()    ? ", in step"
                                                       : ", at its end";
   return {"E732", module.name + " takes too long" + where,
           "its worker was stopped after " + std::to_string(module.call_time.count()) + " ms",
@@ -202,10 +203,8 @@ void call(Self self, std::uint64_t number, Call what, WorkerRequest request,
 
 // By role, in the order of the spec's inputs.
 struct OpenInputs {
-  Payload data, module, params;
-  Payload& of(Input::Role role) {
-    return role == Input::Role::data ? data : role == Input::Role::module ? module : params;
-  }
+  std::array<Payload, 4> all;
+  Payload& of(Input::Role role) { return all.at(std::size_t(role)); }
 };
 
 // What a module's compiling takes is not its first microtask's.
@@ -220,9 +219,11 @@ void open(Self self, const SpecPtr& job, OpenInputs inputs) {
   const auto& spec = job->spec;
   make_room(self);
   auto& opened = s.opened[job->id] = {s.next_job++, s.next_call, {}};
-  put(self, OpenJob{opened.number, spec.kernel, spec.params, spec.items, spec.leaf_items,
-                    std::move(inputs.data), std::move(inputs.module), std::move(inputs.params),
-                    spec.trust != Trust::trust});
+  put(self,
+      OpenJob{opened.number, spec.kernel, spec.params, spec.items, spec.leaf_items,
+              std::move(inputs.of(Input::Role::data)), std::move(inputs.of(Input::Role::module)),
+              std::move(inputs.of(Input::Role::params)), spec.trust != Trust::trust,
+              std::move(inputs.of(Input::Role::state)), spec.in_rounds()});
   if (!wasm::is_module_kernel(spec.kernel))
     return;
   if (auto settings = wasm::settings_of(spec.kernel, spec.params)) { // Else the worker says why.
@@ -391,7 +392,8 @@ void prepared(Self self, caf::response_promise promise, CallDone& done) {
 }
 
 void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
-  WorkDone news{call.id, {done.digest, done.output.size, {}}, done.leaves, done.cpu_ns, done.fuel};
+  WorkDone news{call.id,  {done.digest, done.output.size, {}}, done.leaves, done.cpu_ns, done.fuel,
+                done.over};
   if (done.output.size <= partial_inline_bytes_max) {
     auto contents = Contents::of(std::move(done.output));
     if (!contents)

@@ -179,6 +179,15 @@ void unpin_all(Self self, const JobId& job) {
       s.blobs->unpin(blob);
 }
 
+// Of a round that is over: its state and partials are of no more use to anybody. What its job was
+// given is pinned for that, too.
+void drop_all(Self self, const JobId& round) {
+  auto& s = self->state;
+  if (const auto needed = s.needed.extract(round); !needed.empty())
+    for (const auto& blob : needed.mapped())
+      s.blobs->drop(blob);
+}
+
 Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
     pin_for(self, job.spec->id, input.blob);
@@ -190,10 +199,33 @@ Kept accept(Self self, const AcceptJob& job) {
   return kept(written);
 }
 
+// A full disk is waited out, as a block's is. Without its job, which ended meanwhile, there is no
+// round.
+void begin_round(Self self, const BeginRound& begin, const caf::actor& who) {
+  auto& s = self->state;
+  const auto &id = begin.round->id, &job = begin.round->spec.parent;
+  if (s.journal->is_over(job))
+    return;
+  for (const auto& input : begin.round->spec.inputs)
+    pin_for(self, id, input.blob);
+  const auto& state = begin.state;
+  const bool kept = state.bytes.empty() || put(self, state.digest, state.bytes).ok();
+  const auto summary = s.codec->encode(JobAnswer{0, begin.told.root, {begin.told}});
+  const auto envelope = Codec::envelope_bytes(begin.round->seal);
+  if (!kept || !write_journal(self, [&](Journal& journal) {
+        return journal.round_begun(job, summary, id, envelope, begin.before);
+      })) {
+    self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, begin, who);
+    return;
+  }
+  drop_all(self, begin.before);
+  tell(who, RoundBegun{id});
+}
+
 // A full disk is waited out: the job's blocks stay in its own care until they are journaled, or
 // until its end is, which may overtake them.
 void journal(Self self, const JournalFor& what, const caf::actor& who) {
-  if (self->state.journal->has_ended(what.job)) {
+  if (self->state.journal->is_over(what.job)) {
     tell(who, Journaled{what.blocks.sequence});
     return;
   }
@@ -226,12 +258,13 @@ void ended(Self self, const JournalEnd& end) {
   const bool kept_result = !done || status.result_size > partial_inline_bytes_max ||
                            put(self, status.result, end.result.bytes).ok();
   if (!kept_result ||
-      !write_journal(self, [&](Journal& journal) { return journal.job_ended(job); })) {
+      !write_journal(self, [&](Journal& journal) { return journal.job_ended(job, end.round); })) {
     self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, end);
     return;
   }
   if (done)
     s.blobs->pin(status.result);
+  drop_all(self, end.round);
   unpin_all(self, job.id);
   tell(s.wiring->api, JobNews{status, true});
 }
@@ -310,6 +343,10 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
         journal(self, what, caf::actor_cast<caf::actor>(self->current_sender()));
       },
       [=](const JournalFor& what, const caf::actor& who) { journal(self, what, who); },
+      [=](const BeginRound& begin) {
+        begin_round(self, begin, caf::actor_cast<caf::actor>(self->current_sender()));
+      },
+      [=](const BeginRound& begin, const caf::actor& who) { begin_round(self, begin, who); },
       [=](const JournalEnd& end) { ended(self, end); },
       [=](RootsAsk) { return roots(self); },
       [=](const SavePeers& save) { // A loss costs a slower start.

@@ -95,6 +95,8 @@ bool Blobs::forget(std::uint64_t bytes) {
 bool Blobs::make_room(std::uint64_t bytes) {
   if (used_ + bytes > quota_)
     forget(used_ + bytes - quota_);
+  if (entries_.size() >= count_max)
+    forget(1);
   return used_ + bytes <= quota_;
 }
 
@@ -193,6 +195,12 @@ void Blobs::pin(const BlobId& id) {
 void Blobs::unpin(const BlobId& id) {
   if (const auto pinned = pins_.find(id); pinned != pins_.end() && --pinned->second == 0)
     pins_.erase(pinned);
+}
+
+void Blobs::drop(const BlobId& id) {
+  unpin(id);
+  if (!pins_.contains(id))
+    remove(id);
 }
 
 bool Blobs::intact(const BlobId& id) {

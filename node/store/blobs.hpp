@@ -23,11 +23,13 @@ struct ProvenChunk {
 
 class Blobs {
 public:
+  static constexpr std::size_t count_max = 1 << 16; // Guess: a round leaves a few bytes each.
+
   // Makes the folder, adopts what is in it. E110: not usable.
   static Result<Blobs> open(std::filesystem::path folder, std::uint64_t quota_bytes);
 
   // E111: no space on the disk, or the quota is full of pinned blobs. Putting twice is putting
-  // once.
+  // once. Past count_max the oldest that is not pinned makes room.
   Result<BlobId> put(ByteView bytes);
   Status put_named(const BlobId& id, ByteView bytes); // The caller has checked the hash.
 
@@ -41,6 +43,7 @@ public:
 
   void pin(const BlobId& id); // Counted; also for a blob that is yet to come.
   void unpin(const BlobId& id);
+  void drop(const BlobId& id); // Unpins it, and removes it if nobody else has it pinned.
   // Drops so many bytes at least of what is not pinned, the oldest first. False: there is none.
   bool forget(std::uint64_t bytes);
   bool intact(const BlobId& id); // Reads it all; removes it if it is not what its name says.

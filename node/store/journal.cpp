@@ -93,6 +93,25 @@ private:
   int bound_ = 0, column_ = 0;
 };
 
+struct Accept : Statement {
+  Accept(sqlite3* db, const JobId& id, const Bytes& envelope)
+      : Statement(db, "insert into jobs (id, envelope, state) values (?, ?, ?)"
+                      " on conflict do nothing") {
+    *this << id << ByteView{envelope} << std::int64_t(JobState::running);
+  }
+};
+
+// A job and what is done of it.
+struct Forget {
+  Forget(sqlite3* db, const JobId& id)
+      : blocks{db, "delete from done where job = ?"}, job{db, "delete from jobs where id = ?"} {
+    blocks << id;
+    job << id;
+  }
+  bool done() { return blocks.done() && job.done(); }
+  Statement blocks, job;
+};
+
 bool run(sqlite3* db, const char* sql) {
   return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
@@ -170,9 +189,7 @@ Result<std::uint64_t> Journal::next_boot() {
 }
 
 Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
-  Statement add{db_->db,
-                "insert into jobs (id, envelope, state) values (?, ?, ?) on conflict do nothing"};
-  if (!(add << id << ByteView{envelope} << std::int64_t(JobState::running)).done())
+  if (!Accept{db_->db, id, envelope}.done())
     return db_->fault();
   return Nothing{};
 }
@@ -194,7 +211,16 @@ Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& don
   });
 }
 
-Status Journal::job_ended(const JournaledJob& job) {
+Status Journal::round_begun(const JobId& job, const Bytes& summary, const JobId& round,
+                            const Bytes& envelope, const JobId& before) {
+  Statement tell{db_->db, "update jobs set summary = ? where id = ?"};
+  tell << ByteView{summary} << job;
+  Accept accept{db_->db, round, envelope};
+  Forget forget{db_->db, before};
+  return db_->at_once([&] { return tell.done() && accept.done() && forget.done(); });
+}
+
+Status Journal::job_ended(const JournaledJob& job, const JobId& round) {
   Statement end{db_->db,
                 "update jobs set state = ?, ended_ms = ?, code = ?, what = ?, why = ?, fix = ?,"
                 " result = ?, result_size = ?, summary = ? where id = ?"};
@@ -203,20 +229,18 @@ Status Journal::job_ended(const JournaledJob& job) {
       << job.id;
   Statement clear{db_->db, "delete from done where job = ?"};
   clear << job.id;
-  return db_->at_once([&] { return end.done() && clear.done(); });
+  Forget forget{db_->db, round};
+  return db_->at_once([&] { return end.done() && clear.done() && forget.done(); });
 }
 
-bool Journal::has_ended(const JobId& id) const {
-  Statement ended{db_->db, "select 1 from jobs where id = ? and ended_ms > 0"};
-  return (ended << id).row();
+bool Journal::is_over(const JobId& id) const {
+  Statement over{db_->db, "select not exists (select 1 from jobs where id = ? and ended_ms = 0)"};
+  return (over << id).row() && over.integer() == 1;
 }
 
 Status Journal::forget(const JobId& id) {
-  Statement blocks{db_->db, "delete from done where job = ?"};
-  Statement job{db_->db, "delete from jobs where id = ?"};
-  blocks << id;
-  job << id;
-  return db_->at_once([&] { return blocks.done() && job.done(); });
+  Forget forget{db_->db, id};
+  return db_->at_once([&] { return forget.done(); });
 }
 
 Result<std::vector<JournaledJob>> Journal::jobs() {

@@ -22,7 +22,7 @@ struct JournaledJob {
   Error error;
   BlobId result;
   std::uint64_t result_size = 0;
-  Bytes summary; // What the node wants to tell about it afterwards; opaque here.
+  Bytes summary; // What the node wants to tell about it afterwards, or to go on from; opaque here.
 };
 
 class Journal {
@@ -39,8 +39,13 @@ public:
   Status job_accepted(const JobId& id, const Bytes& envelope);
   Status blocks_done(const JobId& id,
                      const std::vector<BlockResult>& done); // Each replaces what it contains.
-  Status job_ended(const JournaledJob& job); // state, ended_ms, error, result, summary.
-  bool has_ended(const JobId& id) const;     // As far as can be read.
+  // In a job of rounds: the job of its next one is accepted, the one before forgotten.
+  Status round_begun(const JobId& job, const Bytes& summary, const JobId& round,
+                     const Bytes& envelope, const JobId& before);
+  // state, ended_ms, error, result, summary. The job of its last round, if it has such, is
+  // forgotten.
+  Status job_ended(const JournaledJob& job, const JobId& round = {});
+  bool is_over(const JobId& id) const; // Ended or forgotten, as far as can be read.
   Status forget(const JobId& id);
   Result<std::vector<JournaledJob>> jobs();
 

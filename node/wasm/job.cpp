@@ -25,7 +25,9 @@ ParamSpec text(std::string name, std::string fallback, std::string help,
 KernelInfo info() {
   const Limits l;
   return {.name = classes()[1].kernel,
-          .help = "a WebAssembly module of your own; see: tessera run --help",
+          .help =
+              "a WebAssembly module of your own: run, merge, and in rounds step (it answers 0 for "
+              "another, 1 to end); see: tessera run --help",
           .params =
               {
                   text("name", "module", "what it is called in messages"),
@@ -147,6 +149,18 @@ Result<Plan> plan(const Settings& settings, std::uint64_t items,
     return no_items(settings.name + " cannot take " + std::to_string(items) + " items",
                     "a job has at most 9223372036854775808 (2^63)", "give a smaller --items");
   return Plan{items, items / leaves_default + (items % leaves_default != 0)};
+}
+
+Status check_rounds(const Settings& settings, const Abi& abi, bool has_input) {
+  if (!abi.steps)
+    return Error{"E503", settings.name + " exports no step",
+                 "a job of rounds ends each of them with it",
+                 "add step (see tessera new task), or leave out --rounds"};
+  if (has_input && !settings.record_bytes)
+    return Error{"E422", settings.name + " cannot read this input in rounds",
+                 "where items are a range, slot 2 of run is the state",
+                 "cut it into records: --record BYTES; or give it as parameters: -p FILE"};
+  return Nothing{};
 }
 
 } // namespace tessera::wasm

@@ -50,4 +50,8 @@ const Class& class_for(const Limits& limits);
 Result<Plan> plan(const Settings& settings, std::uint64_t items,
                   std::optional<std::uint64_t> input_bytes);
 
+// Whether a module's job can be one of rounds. E503: it exports no step. E422: an input that no
+// round could read.
+Status check_rounds(const Settings& settings, const Abi& abi, bool has_input);
+
 } // namespace tessera::wasm

@@ -376,6 +376,36 @@ TEST_CASE("a module comes with settings, and blobs by their roles") {
   CHECK(code_of(R"({"kernel":"wasm","params":{"memory":1},"module":)" + h + "}") == "E420");
 }
 
+TEST_CASE("a job of rounds says how many at most, and its first state") {
+  const auto h = "\"" + std::string{hash} + "\"";
+  const auto body = [&](const std::string& more) {
+    return R"({"kernel":"wasm","items":9,"module":)" + h + more + "}";
+  };
+  CHECK(wanted(body("")).rounds == 0);
+  CHECK(wanted(body(R"(,"rounds":7)")).rounds == 7);
+  CHECK(wanted(body(R"(,"rounds":4294967295)")).rounds == 4294967295);
+  CHECK_FALSE(wanted(body(R"(,"rounds":7)")).state);
+  CHECK(to_hex(*wanted(body(R"(,"rounds":7,"state":)" + h)).state) == hash);
+  for (const auto* said : {"0", "4294967296", "-1", "1.5", "\"x\""})
+    CHECK(code_of(body(R"(,"rounds":)" + std::string{said})) == "E421");
+  CHECK(code_of(body(R"(,"state":)" + h)) == "E422");
+  CHECK(code_of(body(R"(,"rounds":7,"state":"12")")) == "E400");
+  CHECK(code_of(R"({"kernel":"sumsq","items":9,"rounds":7})") == "E422");
+}
+
+TEST_CASE("people see which round a job is in, of how many") {
+  auto status = status_in(JobState::running);
+  const auto json = [&] { return job_json(status, [](const NodeId&) { return std::string{}; }); };
+  CHECK(json().at("rounds") == nullptr);
+  CHECK(json().at("round") == nullptr);
+  auto spec = *status.spec;
+  spec.spec.rounds = 9;
+  status.spec = std::make_shared<const SignedSpec>(spec);
+  status.round = 3;
+  CHECK(json().at("rounds") == 9);
+  CHECK(json().at("round") == 3);
+}
+
 TEST_CASE("every kernel is told with its parameters, and their defaults are taken") {
   ModuleBook::Seen seen;
   seen.exports.emplace().push_back("run");

@@ -80,6 +80,47 @@ TEST_CASE("what the worker says of a module's code is the answer") {
   CHECK(api.told.accepted.empty());
 }
 
+TEST_CASE("a job of rounds is one of a module that steps, and none of its rounds is listed") {
+  ModuleApi api;
+  const auto steps = rig::kernel(R"((func (export "run") (result i32) (i32.const 0))
+    (func (export "step") (result i32) (i32.const 0)))");
+  auto body = api.body(steps);
+  body["rounds"] = 5;
+  body["state"] = api.put(to_bytes(view("first")));
+  const auto answer = api.post("/v1/jobs", body.dump());
+  CHECK(answer->status() == 201);
+  CHECK(answer->json().at("rounds") == 5);
+  REQUIRE(api.told.accepted.size() == 1);
+  const auto& job = *api.told.accepted[0];
+  CHECK(job.spec.shape == Shape::rounds);
+  CHECK(job.spec.rounds == 5);
+  CHECK(*job.spec.input(Input::Role::state) ==
+        Input{blob_id(view("first")), 5, Input::Role::state});
+
+  const auto& ours = *api.codec;
+  JobStatus round;
+  round.spec = ours.seal_spec(round_spec(job, 2, {}, 0));
+  round.state = JobState::running;
+  round.root = api.self.id();
+  api.tell(Roots{{{round, {}}}});
+  CHECK(api.get("/v1/jobs")->json().at("jobs").size() == 1);
+  api.tell(JobNews{round, false}); // As if it were another's.
+  CHECK(api.get("/v1/jobs")->json().at("jobs").size() == 1);
+  const auto working = api.get("/v1/status")->json().at("working");
+  REQUIRE(working.size() == 1);
+  CHECK(working[0].at("parent") == to_hex(job.id));
+
+  body["input"] = api.put(to_bytes(view("data")));
+  CHECK(api.submitted(body) == "E422");
+  body["params"]["record"] = 2;
+  body.erase("items");
+  CHECK(api.submitted(body) == "");
+  body = api.body(good);
+  CHECK(api.submitted(body) == "");
+  body["rounds"] = 5;
+  CHECK(api.submitted(body) == "E503");
+}
+
 TEST_CASE("--leaf auto tries the module's own leaves") {
   ModuleApi api;
   api.script.leaf_ns = [](std::uint64_t leaf) { return 10'000 * leaf; };

@@ -368,3 +368,83 @@ TEST_CASE("a result that finds no room is waited for, and the job is not over be
   CHECK(rig.has(end.status.result));
   CHECK(rig.roots()[1].status.state == JobState::done);
 }
+
+// --- Rounds
+
+TEST_CASE("a round that began is there after a restart, with its state and what its job had told") {
+  StoreRig rig{tight};
+  const auto job = rig.accepted_rounds();
+  auto begin = rig.round_of(job, 1, view("first"));
+  begin.told.fuel = 77;
+  CHECK(rig.begun(begin));
+  rig.journaled(begin.round, 1, {small_block(0)});
+  CHECK(outlasts_pressure(rig, begin.state.digest));
+  rig.restart();
+  const auto roots = rig.roots();
+  REQUIRE(roots.size() == 2);
+  CHECK(roots[0].status.spec->id == job->id);
+  CHECK(roots[0].status.state == JobState::running);
+  CHECK(roots[0].status.round == 1);
+  CHECK(roots[0].status.result == begin.state.digest);
+  CHECK(roots[0].status.fuel == 77);
+  CHECK(roots[1].status.spec->id == begin.round->id);
+  CHECK(roots[1].status.spec->spec.parent == job->id);
+  CHECK(roots[1].frontier == std::vector{small_block(0)});
+  CHECK(outlasts_pressure(rig, begin.state.digest));
+}
+
+TEST_CASE("of the rounds before nothing is left") {
+  StoreRig rig;
+  const auto job = rig.accepted_rounds();
+  const auto one = rig.round_of(job, 1, view("first"));
+  CHECK(rig.begun(one));
+  const auto large = large_partial('a');
+  kept(rig, bytes_of(large, 'a'));
+  rig.journaled(one.round, 1, {small_block(0), {{0, 1}, large}});
+  const auto two = rig.round_of(job, 2, view("second"), one.round->id);
+  CHECK(rig.begun(two));
+  CHECK_FALSE(rig.has(one.state.digest));
+  CHECK_FALSE(rig.has(large.digest));
+  CHECK(rig.has(two.state.digest));
+  rig.journaled(one.round, 2, {small_block(3)}); // A late word: it is answered, and not kept.
+  CHECK(rig.begun(two));                         // Twice is once.
+  rig.restart();
+  const auto roots = rig.roots();
+  REQUIRE(roots.size() == 2);
+  CHECK(roots[1].status.spec->id == two.round->id);
+  CHECK(roots[1].frontier.empty());
+}
+
+TEST_CASE("with a job of rounds its last round is forgotten, and none begins any more") {
+  StoreRig rig;
+  const auto module = kept(rig, pattern(100));
+  auto spec = rig.job_of(module)->spec;
+  spec.shape = Shape::rounds;
+  spec.rounds = 9;
+  const auto job = rig.codec->seal_spec(spec);
+  CHECK(rig.ask<Kept>(AcceptJob{job}).ok);
+  const auto one = rig.round_of(job, 1, view("first"));
+  CHECK(rig.begun(one));
+  auto end = StoreRig::end_of(job, JobState::done, view("the result"));
+  end.round = one.round->id;
+  rig.stage.tell(rig.store, end);
+  CHECK_FALSE(rig.has(one.state.digest));
+  CHECK(rig.has(end.status.result));
+  CHECK(rig.has(module)); // It was the job's, and may be needed again.
+  CHECK_FALSE(rig.begun(rig.round_of(job, 2, view("second"), one.round->id)));
+  rig.restart();
+  CHECK(only_root(rig).status.spec->id == job->id);
+}
+
+TEST_CASE("a round waits for a full disk, and then begins") {
+  StoreRig rig;
+  const auto job = rig.accepted_rounds();
+  const auto begin = rig.round_of(job, 1, view("first"));
+  {
+    const FullDisk full{"journal.db-wal"};
+    CHECK_FALSE(rig.begun(begin));
+  }
+  rig.stage.pass(6s);
+  CHECK(rig.asker.take<RoundBegun>().size() == 1);
+  CHECK(rig.roots().size() == 2);
+}

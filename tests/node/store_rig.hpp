@@ -94,6 +94,34 @@ public:
       spec.inputs = {{*input, 5}};
     return codec->seal_spec(spec);
   }
+  SpecPtr accepted_rounds() {
+    auto spec = job_of()->spec;
+    spec.shape = Shape::rounds;
+    spec.rounds = 9;
+    const auto sealed = codec->seal_spec(spec);
+    CHECK(ask<Kept>(AcceptJob{sealed}).ok);
+    return sealed;
+  }
+  // Of a round that begins with these bytes, the job's status as it was told then.
+  BeginRound round_of(const SpecPtr& job, std::uint32_t round, ByteView state,
+                      const JobId& before = {}) {
+    BeginRound begin;
+    begin.state = {blob_id(state), state.size(), to_bytes(state)};
+    begin.round = codec->seal_spec(round_spec(*job, round, begin.state.digest, begin.state.size));
+    begin.told.spec = job;
+    begin.told.root = us.id();
+    begin.told.state = JobState::running;
+    begin.told.round = round;
+    begin.told.result = begin.state.digest;
+    begin.told.result_size = begin.state.size;
+    begin.before = before;
+    return begin;
+  }
+  bool begun(const BeginRound& begin) {
+    stage.tell_as(asker.actor(), store, begin);
+    const auto answers = asker.take<RoundBegun>();
+    return answers.size() == 1 && answers[0].round == begin.round->id;
+  }
   SpecPtr accepted(std::optional<BlobId> input = {}) {
     const auto spec = job_of(input);
     CHECK(ask<Kept>(AcceptJob{spec}).ok);

@@ -113,6 +113,22 @@ TEST_CASE("what is not pinned makes room, the oldest first, and no more of it th
   CHECK_FALSE(blobs->forget(1));
 }
 
+TEST_CASE("what is dropped is gone, unless somebody else has it pinned") {
+  Folder folder;
+  auto blobs = Blobs::open(folder.path, 10'000);
+  const auto a = *blobs->put(some(1'000, 1)), b = *blobs->put(some(1'000, 2));
+  for (const auto& id : {a, a, b})
+    blobs->pin(id);
+  blobs->drop(a);
+  blobs->drop(b);
+  CHECK(blobs->has(a));
+  CHECK_FALSE(blobs->has(b));
+  CHECK_FALSE(std::filesystem::exists(folder.path / to_hex(b)));
+  blobs->drop(a);
+  CHECK_FALSE(blobs->has(a));
+  CHECK(blobs->bytes_used() == 0);
+}
+
 TEST_CASE("a blob that the disk changed is not given out, and is gone") {
   Folder folder;
   auto blobs = Blobs::open(folder.path, 1'000'000);

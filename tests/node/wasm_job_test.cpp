@@ -21,7 +21,8 @@ Settings settings(std::map<std::string, std::string> texts) {
   return *made;
 }
 
-std::string code(const Result<Plan>& plan) {
+template<class T>
+std::string code(const Result<T>& plan) {
   return plan ? "" : plan.error().code;
 }
 
@@ -102,4 +103,14 @@ TEST_CASE("records count themselves") {
   CHECK(code(plan(s, 10, 101)) == "E421");
   CHECK(code(plan(s, 0, 0)) == "E421");
   CHECK(code(plan(s, 5, {})) == "E422");
+}
+
+TEST_CASE("rounds want a step, and leave a range no input") {
+  const auto s = settings({}), records = settings({{"record", "10"}});
+  Abi abi;
+  CHECK(code(check_rounds(s, abi, false)) == "E503");
+  abi.steps = true;
+  CHECK(check_rounds(s, abi, false).ok());
+  CHECK(code(check_rounds(s, abi, true)) == "E422");
+  CHECK(check_rounds(records, abi, true).ok());
 }
