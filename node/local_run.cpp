@@ -23,11 +23,12 @@ constexpr std::uint64_t worker_bytes_min = std::uint64_t{1} << 30;
 class Source {
 public:
   static Result<Source> of(ByteView bytes) {
-    Source source;
     auto payload = Payload::of(bytes);
-    if (!payload)
-      return payload.error();
-    source.payload_ = std::move(*payload);
+    return payload ? Result<Source>{of(std::move(*payload))} : payload.error();
+  }
+  static Source of(Payload payload) {
+    Source source;
+    source.payload_ = std::move(payload);
     return source;
   }
   Payload again() const {
@@ -52,12 +53,28 @@ Error too_slow(const std::string& code, const std::string& what, std::chrono::mi
 class LocalRun {
 public:
   LocalRun(const LocalTask& task, const LocalProgress& progress, wasm::Settings settings,
-           Zygote zygote, WorkerProcess worker, std::array<Source, 3> inputs)
+           Zygote zygote, WorkerProcess worker, std::array<Source, 4> inputs)
       : spec_(task.spec), progress_(progress), settings_(std::move(settings)),
         leaves_(*Leaves::of(spec_.items, spec_.leaf_items)), zygote_(std::move(zygote)),
         worker_(std::move(worker)), inputs_(std::move(inputs)) {}
 
   Result<LocalReport> run() {
+    for (;;) {
+      auto finished = round();
+      if (!finished)
+        return finished.error();
+      report_.rounds += spec_.in_rounds();
+      if (!spec_.in_rounds() || finished->over || report_.rounds == spec_.rounds)
+        return told(*finished);
+      inputs_[3] = Source::of(std::move(finished->output));
+    }
+  }
+
+private:
+  static constexpr std::uint64_t merger = 1, runner = 2;
+
+  // Of a job of rounds one, else all of it.
+  Result<CallDone> round() {
     if (auto opened = open(merger); !opened) // Keeps the compiled code, too.
       return opened.error();
     const auto partial = upwards();
@@ -68,9 +85,6 @@ public:
         return pass.error();
     return at_once(*partial);
   }
-
-private:
-  static constexpr std::uint64_t merger = 1, runner = 2;
 
   struct Part {
     Payload bytes;
@@ -104,7 +118,9 @@ private:
                                           inputs_[0].again(),
                                           inputs_[1].again(),
                                           inputs_[2].again(),
-                                          false};
+                                          false,
+                                          inputs_[3].again(),
+                                          spec_.in_rounds()};
     if (auto sent = send(worker_.socket, request); !sent)
       return sent.error();
     const auto late =
@@ -134,6 +150,8 @@ private:
   Result<BlobId> upwards() {
     if (auto opened = open(runner); !opened)
       return opened.error();
+    digests_.clear();
+    done_ = 0;
     std::vector<Part> live;
     const auto merge_two = [&]() -> Status {
       auto right = std::move(live.back());
@@ -187,7 +205,7 @@ private:
   }
 
   // As a mesh would: one block, and what is measured.
-  Result<LocalReport> at_once(const BlobId& expected) {
+  Result<CallDone> at_once(const BlobId& expected) {
     if (auto opened = open(runner); !opened)
       return opened.error();
     auto ran = call(RunCall{++calls_, runner, leaves_.tree.root()}, {}, {});
@@ -197,23 +215,48 @@ private:
       return Error{"E740", settings_.name + " merges to other bytes in another instance",
                    "each microtask by itself gives the same, so merge keeps something",
                    "keep nothing from one call to the next: no global that a later call reads"};
-    LocalReport report;
-    report.microtasks = leaves_.tree.leaves();
-    report.seconds = double(ran->cpu_ns) / 1e9;
-    report.memory_bytes = ran->memory_bytes;
-    report.leaf_items = suggested(double(ran->cpu_ns) / double(report.microtasks));
-    auto finished =
-        call(FinishCall{++calls_, runner, std::move(ran->output)},
-             too_slow("E732", settings_.name + " takes too long, at its end", settings_.call_time),
-             settings_.call_time);
+    report_.microtasks += leaves_.tree.leaves();
+    report_.seconds += double(ran->cpu_ns) / 1e9;
+    report_.memory_bytes = std::max(report_.memory_bytes, ran->memory_bytes);
+    const auto partial = Source::of(std::move(ran->output));
+    auto finished = finish(runner, partial.again());
     if (!finished)
-      return finished.error();
-    report.fuel = finished->fuel;
-    const auto contents = Contents::of(std::move(finished->output));
+      return finished;
+    report_.fuel += finished->fuel;
+    if (auto same = steps_again(*finished, partial); !same)
+      return same.error();
+    return finished;
+  }
+
+  Result<CallDone> finish(std::uint64_t job, Payload partial) {
+    const auto late = too_slow("E732",
+                               settings_.name + " takes too long, " +
+                                   (spec_.in_rounds() ? "in step" : "at its end"),
+                               settings_.call_time);
+    return call(FinishCall{++calls_, job, std::move(partial)}, late, settings_.call_time);
+  }
+
+  // In an instance that has merged, and run nothing.
+  Status steps_again(const CallDone& before, const Source& partial) {
+    if (!spec_.in_rounds())
+      return Nothing{};
+    const auto again = finish(merger, partial.again());
+    if (!again)
+      return again.error();
+    if (again->digest == before.digest && again->over == before.over)
+      return Nothing{};
+    return Error{"E740", settings_.name + " steps to another state in another instance",
+                 "after round " + std::to_string(report_.rounds + 1) + ", of the same bytes",
+                 "keep nothing from one call to the next: no global that a later call reads"};
+  }
+
+  Result<LocalReport> told(CallDone& last) {
+    const auto contents = Contents::of(std::move(last.output));
     if (!contents)
       return contents.error();
-    report.result = to_bytes(contents->bytes());
-    return report;
+    report_.result = to_bytes(contents->bytes());
+    report_.leaf_items = suggested(report_.seconds * 1e9 / double(report_.microtasks));
+    return report_;
   }
 
   // --- Differences
@@ -261,7 +304,8 @@ private:
   Leaves leaves_;
   Zygote zygote_;
   WorkerProcess worker_;
-  std::array<Source, 3> inputs_; // Data, module, params.
+  std::array<Source, 4> inputs_; // By their roles.
+  LocalReport report_;
   std::uint64_t calls_ = 0, done_ = 0;
   std::vector<BlobId> digests_; // Of the microtasks, upwards.
   std::optional<std::uint64_t> differs_;
@@ -282,8 +326,9 @@ Result<LocalReport> run_local(const LocalTask& task, const LocalProgress& progre
   auto settings = wasm::settings_of(task.spec.kernel, task.spec.params);
   if (!settings)
     return settings.error();
-  std::array<Source, 3> inputs;
-  for (auto [i, bytes] : {std::pair{0, &task.data}, {1, &task.module}, {2, &task.module_params}}) {
+  std::array<Source, 4> inputs;
+  for (auto [i, bytes] :
+       {std::pair{0, &task.data}, {1, &task.module}, {2, &task.module_params}, {3, &task.state}}) {
     auto source = Source::of(*bytes);
     if (!source)
       return source.error();

@@ -35,6 +35,8 @@ struct Submission {
   // Of `run`.
   std::string module;        // The file.
   std::string module_params; // A file, or empty.
+  std::optional<std::uint64_t> rounds;
+  std::string state; // A file, "-", or empty.
   bool local = false;
 };
 

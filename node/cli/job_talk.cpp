@@ -77,6 +77,13 @@ std::string job_path(std::string_view job) {
   return "/v1/jobs/" + segment(job);
 }
 
+std::string round_of(const Json& job) {
+  const auto rounds = number_at(job, "rounds");
+  return rounds == 0 ? ""
+                     : "round " + std::to_string(number_at(job, "round")) + "/" +
+                           std::to_string(rounds) + "  ";
+}
+
 Json watch(Api& api, Terminal& terminal, const std::string& job,
            std::optional<std::chrono::seconds> timeout) {
   const auto start = Clock::now();
@@ -88,9 +95,9 @@ Json watch(Api& api, Terminal& terminal, const std::string& job,
       return terminal.over(""), now;
     progress.see({since(start), number_at(now, "done"), number_at(now, "microtasks"),
                   number_at(now, "peers")});
-    terminal.over(progress.bar());
+    terminal.over(round_of(now) + progress.bar());
     if (!terminal.live() && since(start) >= next_log) {
-      terminal.note(progress.line());
+      terminal.note(round_of(now) + progress.line());
       next_log += log_every_ms;
     }
     if (timeout && Clock::now() - start >= *timeout)
@@ -138,8 +145,8 @@ void check_done(const Json& job) {
 void summarize(Terminal& terminal, const Json& job, const std::string& file) {
   const auto microtasks = number_at(job, "microtasks");
   terminal.note(terminal.painted("done", Paint::good) + " " +
-                seconds(number_at(job, "elapsed_ms")) + "  " + std::to_string(microtasks) +
-                (microtasks == 1 ? " microtask  " : " microtasks  ") +
+                seconds(number_at(job, "elapsed_ms")) + "  " + round_of(job) +
+                std::to_string(microtasks) + (microtasks == 1 ? " microtask  " : " microtasks  ") +
                 std::to_string(number_at(job, "rerun")) + " re-run" +
                 (number_at(job, "fuel") ? "  fuel " + std::to_string(number_at(job, "fuel")) : "") +
                 (file.empty() ? "" : "  " + file));

@@ -32,6 +32,10 @@ Json spec_of(const Submission& s, Api& api) {
     spec["module"] = upload(api, s.module);
   if (!s.module_params.empty())
     spec["module_params"] = upload(api, s.module_params);
+  if (s.rounds)
+    spec["rounds"] = *s.rounds;
+  if (!s.state.empty())
+    spec["state"] = upload(api, s.state);
   return spec;
 }
 
@@ -63,7 +67,7 @@ std::vector<std::string> row(const Json& job) {
   return {short_job(text_at(job, "job")),
           shown(text_at(job, "kernel")),
           shown(text_at(job, "state")),
-          std::to_string(number_at(job, "done")) + "/" +
+          round_of(job) + std::to_string(number_at(job, "done")) + "/" +
               std::to_string(number_at(job, "microtasks")),
           std::to_string(number_at(job, "rerun")),
           std::to_string(number_at(job, "peers")),

@@ -12,21 +12,22 @@ namespace tessera {
 
 struct LocalTask {
   JobSpec spec; // Kernel, params, items, leaf_items; its inputs are these:
-  Bytes module, module_params, data;
+  Bytes module, module_params, data, state;
 };
 
 struct LocalReport {
   Bytes result;
-  std::uint64_t microtasks = 0;
+  std::uint64_t microtasks = 0;   // Of all rounds.
   double seconds = 0;             // Of one slot, for all of them and their merges.
   std::uint64_t fuel = 0;         // 0: not counted.
   std::uint64_t memory_bytes = 0; // Of the module, at its largest.
   std::uint64_t leaf_items = 0;   // Suggested: a microtask of about a millisecond.
+  std::uint64_t rounds = 0;       // Of a job of rounds.
 };
 
 using LocalProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
-// E740: bytes depend on the order of the microtasks, or on what ran before in an instance; the
-// first that differs is named. Else what workers say (E5xx, E7xx).
+// In rounds, each of them. E740: bytes depend on the order of the microtasks, or on what ran before
+// in an instance; the first that differs is named. Else what workers say (E5xx, E7xx).
 using RunLocal = std::function<Result<LocalReport>(const LocalTask&, const LocalProgress&)>;
 
 } // namespace tessera

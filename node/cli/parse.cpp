@@ -25,7 +25,7 @@ struct Typed {
   std::vector<std::string> params;
   std::string colour = "auto";
   std::string data;
-  std::string items;
+  std::string items, rounds;
   std::map<std::string, std::string> settings_of_run; // By flag, as typed.
 };
 
@@ -110,6 +110,10 @@ void add_run(CLI::App& verb, Typed& t) {
   verb.add_option("-p,--params", s.module_params, "File with the module's own parameters")
       ->type_name("FILE");
   verb.add_option("--input", s.input, "File to work on; - is standard input")->type_name("FILE");
+  verb.add_option("--rounds", t.rounds, "A job of rounds, at most so many; step makes the next")
+      ->type_name("N");
+  verb.add_option("--state", s.state, "File with the state that the first round begins with")
+      ->type_name("FILE");
   for (const auto& flag : run_flags)
     verb.add_option(flag.flag, t.settings_of_run[flag.flag], flag.help)->type_name(flag.type);
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
@@ -274,6 +278,19 @@ void take_items(Typed& t) {
                 "for instance: --items 1000000");
 }
 
+void take_rounds(Typed& t) {
+  auto& s = t.command.submission;
+  if (!t.rounds.empty()) {
+    s.rounds = parse_number(t.rounds);
+    if (!s.rounds || *s.rounds == 0 || *s.rounds > 0xffffffff)
+      throw usage("--rounds cannot be \"" + t.rounds + "\"",
+                  "wanted is a whole number from 1 to 4294967295", "for instance: --rounds 100");
+  }
+  if (!s.state.empty() && !s.rounds)
+    throw usage("--state needs --rounds", "a state is what the first round begins with",
+                "say how many rounds at most: --rounds N");
+}
+
 // As the job's parameters, where numbers are whole.
 void take_run(Typed& t) {
   auto& s = t.command.submission;
@@ -394,6 +411,7 @@ Command parse(int argc, const char* const* argv) {
   take_common(t);
   split_params(t);
   take_items(t);
+  take_rounds(t);
   take_run(t);
   check_submission(t.command);
   check_creation(t.command);

@@ -29,7 +29,11 @@ LocalTask task_of(const Submission& s) {
     task.module_params = read_file(s.module_params);
   if (!s.input.empty())
     task.data = read_file(s.input);
-  must(wasm::check_module(settings.name, task.module, settings.limits));
+  if (!s.state.empty())
+    task.state = read_file(s.state);
+  const auto abi = must(wasm::check_module(settings.name, task.module, settings.limits));
+  if (s.rounds)
+    must(wasm::check_rounds(settings, abi, !s.input.empty()));
   const auto plan =
       must(wasm::plan(settings, s.items.value_or(0),
                       s.input.empty() ? std::nullopt : std::optional{task.data.size()}));
@@ -37,6 +41,8 @@ LocalTask task_of(const Submission& s) {
   spec.kernel = wasm::class_for(settings.limits).kernel;
   spec.params = encode_params(params);
   spec.items = plan.items;
+  spec.rounds = std::uint32_t(s.rounds.value_or(0));
+  spec.shape = s.rounds ? Shape::rounds : Shape::range;
   spec.leaf_items =
       s.leaf.empty() ? plan.leaf_items : std::min<std::uint64_t>(std::stoull(s.leaf), plan.items);
   if (spec.leaf_items == 0)
@@ -49,17 +55,19 @@ std::string per_second(const LocalReport& report) {
 }
 
 void tell(Terminal& terminal, const LocalReport& r) {
-  terminal.note(terminal.painted("same bytes", Paint::good) + " in 4 orders and splits  " +
-                std::to_string(r.microtasks) +
-                (r.microtasks == 1 ? " microtask  " : " microtasks  ") + per_second(r) +
-                "/s a slot  memory " + bytes(r.memory_bytes) +
-                (r.fuel ? "  fuel " + std::to_string(r.fuel) : ""));
+  terminal.note(
+      terminal.painted("same bytes", Paint::good) + " in 4 orders and splits  " +
+      (r.rounds ? std::to_string(r.rounds) + (r.rounds == 1 ? " round  " : " rounds  ") : "") +
+      std::to_string(r.microtasks) + (r.microtasks == 1 ? " microtask  " : " microtasks  ") +
+      per_second(r) + "/s a slot  memory " + bytes(r.memory_bytes) +
+      (r.fuel ? "  fuel " + std::to_string(r.fuel) : ""));
   terminal.note("leaf " + std::to_string(r.leaf_items) + " would take about 1 ms: --leaf " +
                 std::to_string(r.leaf_items));
 }
 
 nlohmann::json json_of(const LocalReport& r, const std::string& file) {
   return {{"microtasks", r.microtasks},
+          {"rounds", r.rounds ? nlohmann::json(r.rounds) : nlohmann::json(nullptr)},
           {"seconds", r.seconds},
           {"fuel", r.fuel ? nlohmann::json(r.fuel) : nlohmann::json(nullptr)},
           {"memory", r.memory_bytes},
@@ -97,7 +105,7 @@ void run_here(const Command& c, Terminal& terminal, const RunLocal& local) {
     return terminal.json(json_of(*report, file));
   tell(terminal, *report);
   terminal.next("tessera run " + shown(s.module) + " --items " + std::to_string(task.spec.items) +
-                " -o FILE");
+                (s.rounds ? " --rounds " + std::to_string(*s.rounds) : "") + " -o FILE");
 }
 
 } // namespace

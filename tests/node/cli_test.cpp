@@ -133,6 +133,9 @@ TEST_CASE("whatever is typed wrongly exits 2, with three lines and a way on") {
   wrong({"run", "m.wasm", "--memory", "much"}, "E400", "--memory");
   wrong({"run", "m.wasm", "--local", "--detach"}, "E400", "--detach");
   wrong({"run", "m.wasm", "--local", "--leaf", "auto"}, "E400", "--leaf");
+  wrong({"run", "m.wasm", "--rounds", "0"}, "E400", "--rounds");
+  wrong({"run", "m.wasm", "--rounds", "4294967296"}, "E400", "--rounds");
+  wrong({"run", "m.wasm", "--state", "s"}, "E400", "--rounds");
   wrong({"run", "/nowhere/m.wasm", "--local", "--items", "5"}, "E424", "/nowhere/m.wasm");
   wrong({"run", "m.wasm", "--local", "--fuel", "x", "--items", "5"}, "E420", "fuel");
   wrong({"submit", "sumsq", "-p", "size"}, "E400", "NAME=VALUE");
@@ -418,6 +421,26 @@ TEST_CASE("run puts its files as blobs, and submits them as a job of a module") 
                                                         {"items", 100},
                                                         {"module", hash("a module")},
                                                         {"module_params", hash("its params")}});
+}
+
+TEST_CASE("run --rounds names the most of them, and uploads the first state") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "application/octet-stream", "bytes");
+  const Folder files;
+  files.put("task.wasm", "a module");
+  files.put("state", "its state");
+  const auto in = [&](const char* name) { return (files.path / name).string(); };
+  const auto hash = [](std::string_view text) { return to_hex(blob_id(view(text))); };
+  for (const auto* text : {"a module", "its state"})
+    node.on("PUT /v1/blobs/" + hash(text), json{{"schema", 1}}, 201);
+  const auto said = node.says({"run", in("task.wasm"), "--items", "100", "--rounds", "4294967295",
+                               "--state", in("state"), "-o", in("out")});
+  INFO(said.err);
+  CHECK(said.exit == 0);
+  const auto body = json::parse(node.body("POST /v1/jobs"));
+  CHECK(body.at("rounds") == 4294967295);
+  CHECK(body.at("state") == hash("its state"));
 }
 
 TEST_CASE("run --local says what came of it, without a node") {

@@ -134,6 +134,70 @@ TEST_CASE("a merge that depends on the microtasks before it is found out") {
   CHECK(has(error.what, "merges"));
 }
 
+namespace {
+
+// Each round's leaves write their first item's digit, the merge concatenates; step appends that to
+// the state, and is over when it has 12 bytes.
+constexpr auto rounds = R"(
+  (func (export "run") (result i32)
+    (drop (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 16)))
+    (i32.store8 (i32.const 32) (i32.add (i32.const 48) (i32.load (i32.const 0))))
+    (call $write (i32.const 32) (i32.const 1))
+    (i32.const 0))
+  (func $copy (param $slot i32)
+    (call $write (i32.const 64)
+      (call $read (local.get $slot) (i32.const 0) (i32.const 64) (call $len (local.get $slot)))))
+  (func (export "step") (result i32)
+    (call $copy (i32.const 1)) (call $copy (i32.const 2))
+    (i32.eq (call $len (i32.const 1)) (i32.const 8))))";
+
+LocalTask in_rounds(LocalTask task, std::uint32_t most) {
+  task.spec.shape = Shape::rounds;
+  task.spec.rounds = most;
+  return task;
+}
+
+} // namespace
+
+TEST_CASE(
+    "rounds run one on the other, until step says so or there are as many as were asked for") {
+  auto task = in_rounds(task_of(rounds, 4, 2, {{"fuel", "1000"}}), 100);
+  task.state = to_bytes(view("ab"));
+  const auto report = run(in_rounds(task, 3));
+  REQUIRE(report.ok());
+  CHECK(text_of(report->result) == "ab020202");
+  CHECK(report->rounds == 3);
+  CHECK(report->microtasks == 6);
+  const auto over = run(task);
+  REQUIRE(over.ok());
+  CHECK(text_of(over->result) == "ab02020202");
+  CHECK(over->rounds == 4);
+  CHECK(over->fuel > report->fuel);
+}
+
+TEST_CASE("a step that carries something from round to round, or from run, is found out") {
+  const auto error = error_of(in_rounds(task_of(R"((global $calls (mut i32) (i32.const 0))
+        (func (export "run") (result i32) (global.set $calls (i32.const 1)) (i32.const 0))
+        (func (export "step") (result i32)
+          (i32.store (i32.const 0) (global.get $calls))
+          (call $write (i32.const 0) (i32.const 4))
+          (i32.const 0)))",
+                                                4, 1),
+                                        5));
+  CHECK(error.code == "E740");
+  CHECK(has(error.what, "steps"));
+  CHECK(has(error.why, "round 1"));
+}
+
+TEST_CASE("a step that never ends is stopped, and said to be one") {
+  const auto error = error_of(in_rounds(task_of(R"((func (export "run") (result i32) (i32.const 0))
+        (func (export "step") (result i32) (loop $l (br $l)) (i32.const 0)))",
+                                                4, 1, {{"time", "100"}}),
+                                        5));
+  CHECK(error.code == "E732");
+  CHECK(has(error.what, "in step"));
+}
+
 TEST_CASE("a loop ends by its time, and is named") {
   const auto error =
       error_of(task_of(R"((func (export "run") (result i32) (loop $l (br $l)) (i32.const 0)))", 8,
