@@ -1,7 +1,8 @@
 // Kernels for Tessera in AssemblyScript: ABI tessera0, whole, with values for bytes.
 //
 // Export `run(): i32`, and where the job names no built-in merge, `merge(): i32`; jobs of rounds also export
-// `step(): i32`. Each returns 0, or a number that makes the call fail. One instance lives for many calls: carry nothing
+// `step(): i32`. Each returns 0, or a number that makes the call fail; but step returns Step.NEXT (0), or Step.OVER (1),
+// which ends the job with what it wrote as the result. One instance lives for many calls: carry nothing
 // from one to the next in globals, or the result depends on who computed what.
 //
 //   asc task.ts --runtime stub --use abort=tessera/aborted -O3 -o task.wasm
@@ -26,6 +27,12 @@ export namespace Slot {
   export const PARAMS: i32 = 0;
   export const INPUT: i32 = 1; // run: the leaf (a range, a file's bytes, a tree's task); merge: left; step: the state.
   export const OTHER: i32 = 2; // run: the state of a round; merge: right; step: the merged partial.
+}
+
+// What step returns: another round on what it wrote, or none.
+export namespace Step {
+  export const NEXT: i32 = 0;
+  export const OVER: i32 = 1;
 }
 
 const value = memory.data(16, 8);

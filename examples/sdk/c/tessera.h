@@ -8,7 +8,8 @@
  *
  * Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with
  * TESSERA_MERGE; jobs of rounds also export TESSERA_STEP. Each returns 0, or a number that makes
- * the call fail. One instance lives for many calls: carry nothing from one to the next in globals,
+ * the call fail; but step returns 1 (TESSERA_OVER) to end the job, whose result is then what it
+ * wrote, and 0 for another round on that state. One instance lives for many calls: carry nothing from one to the next in globals,
  * or the result depends on who computed what.
  *
  *   clang --target=wasm32-wasi -mexec-model=reactor -O3 -Wl,-s task.c -o task.wasm
@@ -28,6 +29,9 @@ extern "C" {
  *
  * step: 1 the state; 2 the merged partial. */
 enum { TESSERA_PARAMS = 0, TESSERA_INPUT = 1, TESSERA_OTHER = 2 };
+
+/* What step returns: another round, or none. */
+enum { TESSERA_NEXT = 0, TESSERA_OVER = 1 };
 
 #ifdef __wasm__
 #define TESSERA_IMPORT(name) __attribute__((import_module("tessera0"), import_name(#name)))

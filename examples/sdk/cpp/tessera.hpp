@@ -10,7 +10,8 @@
 //
 // Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with
 // TESSERA_MERGE; jobs of rounds also export TESSERA_STEP. Each returns 0, or a number that makes
-// the call fail. One instance lives for many calls: carry nothing from one to the next in globals,
+// the call fail; but step returns next_round (0), or over (1), which ends the job with what it
+// wrote as the result. One instance lives for many calls: carry nothing from one to the next in globals,
 // or the result depends on who computed what.
 //
 //   clang++ --target=wasm32-wasi -mexec-model=reactor -std=c++20 -fno-exceptions -fno-rtti -O3
@@ -47,6 +48,9 @@ namespace tessera {
 //   merge  input: the left partial; other: the right one
 //   step   input: the state; other: the merged partial
 enum class slot : std::int32_t { params, input, other };
+
+// What step returns: another round on what it wrote, or none.
+inline constexpr std::int32_t next_round = 0, over = 1;
 
 // What can be copied as it lies in memory. Leave no padding in it: its bytes are not yours to
 // choose, and partials are compared byte by byte.

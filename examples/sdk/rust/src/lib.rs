@@ -1,7 +1,7 @@
 //! Kernels for Tessera in Rust: ABI `tessera0`, whole, with values for bytes.
 //!
 //! Export `run` with `tessera::run! { ... }`, and where the job names no built-in merge, `merge` with
-//! `tessera::merge!`; jobs of rounds also export `tessera::step!`. A call that cannot end well says why with
+//! `tessera::merge!`; jobs of rounds also export `tessera::step!`, whose body ends with a [`Step`]. A call that cannot end well says why with
 //! [`refuse`]; a panic says where. One instance lives for many calls: carry nothing from one to the next in
 //! statics, or the result depends on who computed what.
 //!
@@ -139,9 +139,26 @@ macro_rules! run { ($($body:tt)*) => { $crate::export! { run $($body)* } } }
 #[macro_export]
 macro_rules! merge { ($($body:tt)*) => { $crate::export! { merge $($body)* } } }
 
-/// Exports `step`: a state and a merged partial into the next state.
+/// What `step` ends with.
+#[derive(Clone, Copy)]
+pub enum Step {
+    /// Another round, on the state that it wrote.
+    Next = 0,
+    /// None: what it wrote is the job's result.
+    Over = 1,
+}
+
+/// Exports `step`: a state and a merged partial into the next state, and whether it is the last.
 #[macro_export]
-macro_rules! step { ($($body:tt)*) => { $crate::export! { step $($body)* } } }
+macro_rules! step {
+    ($($body:tt)*) => {
+        #[no_mangle]
+        pub extern "C" fn step() -> i32 {
+            let answer: $crate::Step = { $($body)* };
+            answer as i32
+        }
+    };
+}
 
 #[doc(hidden)]
 #[macro_export]
