@@ -296,9 +296,9 @@ JobEffects Job::leased(NodeId lessor, const Lease& lease, Time now) {
   return machine_->settled();
 }
 JobEffects Job::work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                          Time now, std::uint64_t fuel, bool over) {
+                          Time now, std::uint64_t fuel, const RoundEnd& round) {
   machine_->now = now;
-  machine_->work_done(id, partial, leaves, cpu_ns, fuel, over);
+  machine_->work_done(id, partial, leaves, cpu_ns, fuel, round);
   return machine_->settled();
 }
 JobEffects Job::work_failed(WorkId id, const Error& why, Time now) {

@@ -74,11 +74,17 @@ struct QueueReport {
 
   bool operator==(const QueueReport&) const = default;
 };
+// What a round's finish says besides its bytes.
+struct RoundEnd {
+  bool over = false;                           // There is none after it.
+  std::uint64_t tasks_run = 0, tasks_left = 0; // Of a tree job: in it, and after it.
+  std::uint64_t cpu_ns = 0;                    // Of all its leaves, as far as told.
+};
 struct JobEnded { // Root: the job is over. Result only when done.
   JobState state;
   Partial result;
   Error error;
-  bool over = false; // Of a round: its step wants none after it.
+  RoundEnd round = {};
 };
 struct JobIdle {}; // Nothing of this job is left here; the shell may end the actor.
 
@@ -122,9 +128,9 @@ public:
   // --- Slots' news.
   // `leaves`: Merkle root over the digests of the leaves run (RunWork under spot/quorum), else
   // ignored.
-  // `fuel`: of a FinishWork, the whole job's (JobStatus). `over`: see JobEnded.
+  // `fuel`: of a FinishWork, the whole job's (JobStatus); `round`: what it says of its round.
   JobEffects work_done(WorkId id, Partial partial, const Digest& leaves, std::uint64_t cpu_ns,
-                       Time now, std::uint64_t fuel = 0, bool over = false);
+                       Time now, std::uint64_t fuel = 0, const RoundEnd& round = {});
   // `deterministic`: the kernel said no (E7xx); otherwise the worker died.
   JobEffects work_failed(WorkId id, const Error& why, Time now);
 

@@ -20,8 +20,8 @@ bool is_round(Self self) {
 
 void tell_parent(Self self) {
   const auto& s = self->state;
-  tell(s.wiring->node, s.ended ? RoundNews{s.ended->status, s.ended->result, s.over}
-                               : RoundNews{s.job->status(now(self)), {}, false});
+  tell(s.wiring->node, s.ended ? RoundNews{s.ended->status, s.ended->result, s.round}
+                               : RoundNews{s.job->status(now(self)), {}, {}});
 }
 
 void tell_status(Self self) {
@@ -80,7 +80,7 @@ void on(Self self, JobEnded& end) {
   for (const auto& slot : s.wiring->slots) // Whatever still runs of it is for nobody.
     self->send(slot, DropJob{id_of(self)});
   s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result), {}};
-  s.over = end.over;
+  s.round = end.round;
   if (!is_round(self))
     self->send(s.wiring->store, *s.ended);
   tell_status(self);
@@ -203,7 +203,7 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
       [=, &job](WorkDone& done) {
         work_over(self, done.id);
         perform(self, job.work_done(done.id, std::move(done.partial), done.leaves, done.cpu_ns,
-                                    now(self), done.fuel, done.over));
+                                    now(self), done.fuel, done.round));
       },
       [=, &job](const WorkFailed& failed) {
         work_over(self, failed.id);

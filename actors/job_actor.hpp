@@ -25,7 +25,7 @@ struct JobShell {
   QueueReport report;
   bool told_soon = false; // A status is on its way to the api.
   std::optional<JournalEnd> ended;
-  bool over = false; // As JobEnded says.
+  RoundEnd round; // As JobEnded says.
 };
 
 struct JobOpening {

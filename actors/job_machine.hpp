@@ -197,8 +197,8 @@ struct Job::Machine {
   std::uint64_t leaves_done_before = 0; // Of leases that are closed.
   JobState state = JobState::running;
   Partial result;
-  std::uint64_t fuel = 0;  // That made it.
-  bool last_round = false; // See JobEnded::over.
+  std::uint64_t fuel = 0; // That made it.
+  RoundEnd round_end;
   Error error;
   std::optional<Time> ended_at;
 
@@ -252,7 +252,7 @@ struct Job::Machine {
   void start(std::uint32_t slot, Working what, Work work);
   std::optional<Working> end_work(WorkId id);
   void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns,
-                 std::uint64_t used, bool last);
+                 std::uint64_t used, const RoundEnd& round);
   void work_failed(WorkId id, const Error& why);
   void ran(const Working& w, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
   void merge_done(const Working& w, const Partial& partial);

@@ -47,7 +47,8 @@ void Job::Machine::end(JobState how, Error why) {
     return;
   state = how;
   error = std::move(why);
-  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error, last_round});
+  round_end.cpu_ns = held.at(root_key).aside.cpu_ns;
+  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error, round_end});
   drop_all(JobOver{id()});
 }
 

@@ -153,7 +153,7 @@ std::optional<Working> Job::Machine::end_work(WorkId id) {
 }
 
 void Job::Machine::work_done(WorkId id, const Partial& partial, const Digest& leaves,
-                             std::uint64_t cpu_ns, std::uint64_t used, bool last) {
+                             std::uint64_t cpu_ns, std::uint64_t used, const RoundEnd& round) {
   const auto w = end_work(id);
   if (!w || ended())
     return;
@@ -165,7 +165,7 @@ void Job::Machine::work_done(WorkId id, const Partial& partial, const Digest& le
   if (w->kind == Working::Kind::finish && rooted) {
     result = partial;
     fuel = used;
-    last_round = last;
+    round_end = round;
     end(JobState::done, {});
   }
 }

@@ -98,7 +98,7 @@ struct JobNews { // Job to api, when its status changes.
 struct RoundNews { // The job of a round to node, which tells its parent; not the api.
   JobStatus status;
   Partial result; // And the rest of its JobEnded.
-  bool over = false;
+  RoundEnd end;
 };
 
 // --- Slots ---
@@ -118,7 +118,7 @@ struct WorkDone { // Slot to job.
   Digest leaves;
   std::uint64_t cpu_ns = 0;
   std::uint64_t fuel = 0;
-  bool over = false; // Of a round's finish: there is none after it.
+  RoundEnd round = {}; // Of a round's finish.
 };
 struct WorkFailed {
   WorkId id = 0;

@@ -8,6 +8,8 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t shares_max = 1024; // Of a status, as the codec has it.
+// Of a tree job's budget. Guesses: small at first, for the first round has one task.
+constexpr std::uint32_t budget_first = 256, budget_max = 1 << 20, budget_growth_max = 16;
 
 // The largest of both.
 std::vector<NodeShare> added(std::vector<NodeShare> sum, const std::vector<NodeShare>& more) {
@@ -33,7 +35,7 @@ std::uint64_t ms(Duration duration) {
 } // namespace
 
 JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& state,
-                   std::uint64_t state_size) {
+                   std::uint64_t state_size, std::uint32_t budget) {
   auto spec = job.spec;
   Bytes number;
   put(number, round);
@@ -41,6 +43,7 @@ JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& sta
   std::copy_n(nonce.bytes.begin(), spec.nonce.size(), spec.nonce.begin());
   spec.shape = Shape::range;
   spec.rounds = 0;
+  spec.budget = budget;
   spec.parent = job.id;
   spec.round = round;
   std::erase_if(spec.inputs, [](const Input& i) { return i.role == Input::Role::state; });
@@ -51,6 +54,10 @@ JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& sta
 
 Rounds::Rounds(RoundsConfig config, SpecPtr spec, const JobStatus& told, Time now)
     : config_(std::move(config)), spec_(std::move(spec)), sum_(told), started_(now) {
+  if (spec_->spec.shape == Shape::tree && sum_.round == 0) {
+    sum_.budget = spec_->spec.budget ? spec_->spec.budget : budget_first;
+    sum_.tasks_left = 1;
+  }
   const auto* first = spec_->spec.input(Input::Role::state);
   if (sum_.round > 0)
     state_ = {told.result, told.result_size, {}};
@@ -63,7 +70,7 @@ RoundsEffects Rounds::start(Time now) {
 }
 
 RoundsEffects Rounds::begin(std::uint32_t round, Partial state, const JobId& before, Time now) {
-  round_ = config_.seal(round_spec(*spec_, round, state.digest, state.size));
+  round_ = config_.seal(round_spec(*spec_, round, state.digest, state.size, sum_.budget));
   open_ = false;
   told_ = {};
   sum_.round = round;
@@ -84,8 +91,20 @@ void Rounds::add(const JobStatus& round) {
   sum_.shares = added(std::move(sum_.shares), round.shares);
 }
 
-RoundsEffects Rounds::round_told(const JobStatus& status, const Partial& result, bool over,
-                                 Time now) {
+// In a round of a tree job: what ran, and how many tasks the next one's lanes may run.
+void Rounds::count(const RoundEnd& round) {
+  sum_.tasks_run += round.tasks_run;
+  sum_.tasks_left = round.tasks_left;
+  if (spec_->spec.shape != Shape::tree || spec_->spec.budget || round.cpu_ns == 0)
+    return;
+  const auto fits = double(config_.lane_target / std::chrono::nanoseconds(1)) *
+                    double(round.tasks_run) / double(round.cpu_ns);
+  const auto most = std::min<double>(double(sum_.budget) * budget_growth_max, budget_max);
+  sum_.budget = std::uint32_t(std::clamp(fits, 1.0, most));
+}
+
+RoundsEffects Rounds::round_told(const JobStatus& status, const Partial& result,
+                                 const RoundEnd& round, Time now) {
   if (ended() || status.spec->id != round_->id)
     return {};
   told_ = status;
@@ -99,7 +118,8 @@ RoundsEffects Rounds::round_told(const JobStatus& status, const Partial& result,
   case JobState::done:
     break;
   }
-  if (over || sum_.round == spec_->spec.rounds)
+  count(round);
+  if (round.over || sum_.round == spec_->spec.rounds)
     return end(JobState::done, result, {}, now);
   add(status);
   return begin(sum_.round + 1, result, status.spec->id, now);
@@ -155,6 +175,9 @@ JobStatus Rounds::status(Time now) const {
   s.shares = added(sum_.shares, told_.shares);
   s.fuel += sum_.fuel;
   s.round = sum_.round;
+  s.tasks_run = sum_.tasks_run;
+  s.tasks_left = sum_.tasks_left;
+  s.budget = sum_.budget;
   return s;
 }
 

@@ -4,9 +4,11 @@
 
 #include <functional>
 
-// A job of rounds at its root (architecture 4.7): which round it is in, and what follows from the
-// end of one. Each round is a range job of its own, rooted here and run as any other; its finish is
-// `step`, so what it results in is the state of the next round, or the job's result. A machine.
+// A job of rounds, or a tree job, at its root (architecture 4.7): which round it is in, and what
+// follows from the end of one. Each round is a range job of its own, rooted here and run as any
+// other; its finish is `step`, so what it results in is the state of the next round, or the job's
+// result. A machine. Of a tree job the state is the tasks that wait, and a round's budget of tasks
+// is such that a lane takes about lane_target.
 //
 //   begin --BeginRound--> (on the disk) --OpenRound--> (its job runs) --done--> begin of the next
 //                                                                     --over, or the last--> ended
@@ -17,12 +19,14 @@ using SealSpec = std::function<SpecPtr(const JobSpec&)>; // One spec has one env
 struct RoundsConfig {
   NodeId self;
   SealSpec seal;
-  Duration linger = std::chrono::seconds(15); // After the end, as jobs do.
+  Duration lane_target = std::chrono::milliseconds(20); // A guess.
+  Duration linger = std::chrono::seconds(15);           // After the end, as jobs do.
 };
 
 // The spec of a round's job: always the same, so that whoever resumes goes on with it.
+// `budget`: of a tree job.
 JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& state,
-                   std::uint64_t state_size);
+                   std::uint64_t state_size, std::uint32_t budget = 0);
 
 struct BeginRound { // Answered by begun(), once all of it lasts and `before` is forgotten.
   SpecPtr round;    // Its job.
@@ -46,8 +50,9 @@ public:
 
   RoundsEffects start(Time now);
   RoundsEffects begun(const JobId& round, Time now);
-  // What the job of a round tells of itself; `result` and `over` are those of its JobEnded.
-  RoundsEffects round_told(const JobStatus& status, const Partial& result, bool over, Time now);
+  // What the job of a round tells of itself, and of its end once it is done.
+  RoundsEffects round_told(const JobStatus& status, const Partial& result, const RoundEnd& end,
+                           Time now);
   // The actor of a round's job is no more. If it has told its end, nobody heard.
   RoundsEffects round_gone(const JobId& round, Time now);
   RoundsEffects cancel(const CancelJob& word, Time now);
@@ -62,6 +67,7 @@ private:
   RoundsEffects begin(std::uint32_t round, Partial state, const JobId& before, Time now);
   RoundsEffects end(JobState how, Partial result, Error why, Time now);
   void add(const JobStatus& round);
+  void count(const RoundEnd& round);
   bool ended() const { return ended_at_.has_value(); }
 
   RoundsConfig config_;

@@ -111,7 +111,7 @@ caf::behavior rounds_actor(Self self, RoundsOpening opening, WiringPtr wiring) {
   perform(self, std::move(effects));
   return {
       [=, &rounds](const RoundNews& news) {
-        perform(self, rounds.round_told(news.status, news.result, news.over, now(self)));
+        perform(self, rounds.round_told(news.status, news.result, news.end, now(self)));
         tell_status_soon(self);
       },
       [=, &rounds](const JobGone& gone) { perform(self, rounds.round_gone(gone.job, now(self))); },

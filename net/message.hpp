@@ -131,9 +131,13 @@ struct JobSpec {
   Shape shape = Shape::range;
   // A job of rounds stays with its root, which has a range job of its own done for each round: one
   // of the same items, with the round's state, whose finish is `step`.
-  std::uint32_t rounds = 0; // Of Shape::rounds: at most so many.
+  std::uint32_t rounds = 0; // Of Shape::rounds and tree: at most so many.
   JobId parent;             // Of a round: the job of rounds, and
   std::uint32_t round = 0;  // which of its rounds, from 1. 0: this is no round.
+  // A tree job is one of rounds, whose state is the tasks that wait and whose items are lanes, each
+  // with a share of them. Of a round: how many tasks a lane runs, 1 or more. Of the whole: the same
+  // in each round; 0: as time tells.
+  std::uint32_t budget = 0;
 
   // Null: the job has none of this role.
   const Input* input(Input::Role role) const {
@@ -313,6 +317,10 @@ struct JobStatus {
   std::vector<NodeShare> shares;
   std::uint64_t fuel = 0;  // When done, of a module that counts it: all calls that made the result.
   std::uint32_t round = 0; // Of a job of rounds: which one it is in, or ended in, from 1.
+  // Of a tree job: tasks that ran and that wait, as the last round left them, and what a lane of
+  // this round may run.
+  std::uint64_t tasks_run = 0, tasks_left = 0;
+  std::uint32_t budget = 0;
 };
 
 struct JobQuery { // Asks who roots a job whose id starts with `prefix` (hex, lower case; empty:

@@ -370,6 +370,8 @@ Status read_inputs(const JobRequest& request, const std::vector<FdPtr>& files, J
     const bool has_input = request.input.has_value();
     if (auto fits = wasm::check_rounds(settings, *abi, has_input); request.rounds && !fits)
       return fits;
+    if (auto fits = wasm::check_tree(settings, *abi, request.budget); request.tree && !fits)
+      return fits;
   }
   return Nothing{};
 }
@@ -382,15 +384,15 @@ void submit_files(Self self, const JobRequest& request, JobSpec spec, const File
   if (auto sound = read_inputs(request, answer.files, spec); !sound)
     return refuse(caller, sound.error());
   const auto* data = spec.input(Input::Role::data);
-  const auto planned =
-      wasm::plan(request.settings, request.items, data ? std::optional{data->size} : std::nullopt);
+  const auto planned = request.tree ? wasm::tree_plan()
+                                    : wasm::plan(request.settings, request.items,
+                                                 data ? std::optional{data->size} : std::nullopt);
   if (!planned)
     return refuse(caller, planned.error());
   auto planned_spec = new_spec(self, request, wasm::module_info(), *planned);
   planned_spec.kernel = wasm::class_for(request.settings.limits).kernel;
   planned_spec.inputs = spec.inputs;
-  planned_spec.rounds = request.rounds;
-  planned_spec.shape = request.rounds ? Shape::rounds : Shape::range;
+  wasm::set_shape(planned_spec, request.rounds, request.tree, request.budget);
   prepare(self, PrepareFor{planned_spec.kernel, planned_spec.params, request.module}, caller,
           [=](const Prepared&) { begin(self, request, planned_spec, caller); });
 }

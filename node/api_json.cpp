@@ -11,7 +11,8 @@ struct Most {
   std::uint64_t count;
   const char* text;
 };
-constexpr Most items_most{std::uint64_t{1} << 63, "2^63"}, rounds_most{0xffffffff, "2^32 - 1"};
+constexpr Most items_most{std::uint64_t{1} << 63, "2^63"}, rounds_most{0xffffffff, "2^32 - 1"},
+    budget_most{1 << 20, "2^20"};
 
 // What a caller said, cut to what fits a line.
 std::string shown(const std::string& said) {
@@ -21,7 +22,7 @@ std::string shown(const std::string& said) {
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
           "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\", \"module\", "
-          "\"module_params\", \"rounds\", \"state\"}"};
+          "\"module_params\", \"rounds\", \"state\", \"tree\", \"budget\"}"};
 }
 
 // A count may come as a number or, past 2^53, as text. 0: not said.
@@ -97,6 +98,19 @@ std::optional<Error> wrong_input(const KernelInfo& info, bool given) {
     return Error{"E422", info.name + " wants an input", "none was given", "name one: --input FILE"};
   if (!info.wants_input && given)
     return Error{"E422", info.name + " takes no input", "one was given", "leave out --input"};
+  return std::nullopt;
+}
+
+std::optional<Error> wrong_tree(const KernelInfo& info, bool module, const JobRequest& request) {
+  if (request.tree && !module)
+    return Error{"E422", info.name + " has no tasks", "only modules spawn them",
+                 "leave out --tree"};
+  if (request.budget && !request.tree)
+    return Error{"E422", "a budget is for a tree job", "it is how many tasks a lane runs",
+                 "add --tree, or leave out --budget"};
+  if (request.tree && (request.rounds || request.items || request.leaf || request.auto_leaf))
+    return Error{"E422", "a tree job has no items, leaves or rounds of yours",
+                 "it is of as many tasks as it spawns", "leave out --items, --leaf and --rounds"};
   return std::nullopt;
 }
 
@@ -192,7 +206,10 @@ Json job_json(const JobStatus& status, const NameOf& name) {
             {"items", spec.items},
             {"leaf", spec.leaf_items},
             {"elapsed_ms", status.elapsed_ms},
-            {"rounds", spec.rounds ? Json(spec.rounds) : Json(nullptr)},
+            {"rounds", spec.shape == Shape::rounds ? Json(spec.rounds) : Json(nullptr)},
+            {"tasks", spec.shape == Shape::tree ? Json(status.tasks_run) : Json(nullptr)},
+            {"tasks_left", spec.shape == Shape::tree ? Json(status.tasks_left) : Json(nullptr)},
+            {"budget", spec.shape == Shape::tree ? Json(status.budget) : Json(nullptr)},
             {"round", status.round ? Json(status.round) : Json(nullptr)},
             {"fuel", status.fuel ? Json(status.fuel) : Json(nullptr)},
             {"peers", status.peers},
@@ -259,8 +276,9 @@ Result<JobRequest> job_request(ByteView body) {
   const auto json = Json::parse(body.begin(), body.end(), nullptr, false);
   if (!json.is_object())
     return bad_body("the body is no JSON object");
-  static const std::vector<std::string> known{"kernel", "params",        "items",  "leaf", "input",
-                                              "module", "module_params", "rounds", "state"};
+  static const std::vector<std::string> known{"kernel", "params", "items",         "leaf",
+                                              "input",  "module", "module_params", "rounds",
+                                              "state",  "tree",   "budget"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       return bad_body("\"" + shown(key) + "\" is not known");
@@ -299,10 +317,17 @@ Result<JobRequest> job_request(ByteView body) {
     return Error{"E422", info.name + " is no module", "only modules have module_params",
                  "give its parameters by name: -p NAME=VALUE"};
   const auto rounds = said("rounds") ? count_of(said("rounds"), "rounds", rounds_most) : 0;
-  if (!rounds)
-    return rounds.error();
+  const auto budget = said("budget") ? count_of(said("budget"), "budget", budget_most) : 0;
+  if (!rounds || !budget)
+    return rounds ? budget.error() : rounds.error();
+  if (said("tree") && !said("tree")->is_boolean())
+    return bad_body("\"tree\" is true or false");
+  request.tree = said("tree") && said("tree")->get<bool>();
   request.rounds = std::uint32_t(*rounds);
-  if (const auto wrong = wrong_rounds(info, module, request.rounds, said("state")))
+  request.budget = std::uint32_t(*budget);
+  if (const auto wrong = wrong_tree(info, module, request))
+    return *wrong;
+  if (const auto wrong = wrong_rounds(info, module, request.rounds, said("state") && !request.tree))
     return *wrong;
   for (const auto& [name, to] : {std::pair{"input", &request.input},
                                  {"module_params", &request.module_params},

@@ -43,6 +43,8 @@ struct JobRequest {
   BlobId module;
   std::optional<BlobId> module_params;
   std::uint32_t rounds = 0;    // At most; 0: it is no job of rounds.
+  bool tree = false;           // Of tasks that spawn tasks; `state` is the first.
+  std::uint32_t budget = 0;    // Of a tree job: tasks that a lane runs; 0: as time tells.
   std::optional<BlobId> state; // The first.
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr double aim_ns = 1e6;                // Of a microtask, architecture 4.1.
 constexpr std::uint64_t leaves_max = 1 << 24; // Their digests are kept: half a gigabyte.
+constexpr std::uint32_t tree_budget = 4096;   // Of tasks a lane, where the job does not say.
 constexpr std::uint64_t worker_bytes_min = std::uint64_t{1} << 30;
 
 // Bytes that go to the worker again and again.
@@ -64,6 +65,7 @@ public:
       if (!finished)
         return finished.error();
       report_.rounds += spec_.in_rounds();
+      report_.tasks += finished->tasks_run;
       if (!spec_.in_rounds() || finished->over || report_.rounds == spec_.rounds)
         return told(*finished);
       inputs_[3] = Source::of(std::move(finished->output));
@@ -109,6 +111,10 @@ private:
     return std::move(std::get<CallDone>(**reply));
   }
 
+  std::uint32_t budget() const {
+    return spec_.shape != Shape::tree ? 0 : spec_.budget ? spec_.budget : tree_budget;
+  }
+
   Status open(std::uint64_t job) {
     const WorkerRequest request = OpenJob{job,
                                           spec_.kernel,
@@ -120,7 +126,8 @@ private:
                                           inputs_[2].again(),
                                           false,
                                           inputs_[3].again(),
-                                          spec_.in_rounds()};
+                                          std::uint32_t(spec_.in_rounds() ? report_.rounds + 1 : 0),
+                                          budget()};
     if (auto sent = send(worker_.socket, request); !sent)
       return sent.error();
     const auto late =

@@ -104,7 +104,7 @@ void open_root(Self self, const OpenRoot& open) {
   const auto& jobs = self->state.jobs;
   if (const auto known = jobs.find(open.spec->id); known != jobs.end())
     tell(known->second.actor, tick_atom_v);
-  else if (open.spec->spec.shape == Shape::rounds)
+  else if (open.spec->spec.shape != Shape::range)
     start_rounds(self, open.spec, open.told);
   else
     start_job(self, open.spec, true, open.frontier);

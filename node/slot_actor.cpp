@@ -223,7 +223,7 @@ void open(Self self, const SpecPtr& job, OpenInputs inputs) {
       OpenJob{opened.number, spec.kernel, spec.params, spec.items, spec.leaf_items,
               std::move(inputs.of(Input::Role::data)), std::move(inputs.of(Input::Role::module)),
               std::move(inputs.of(Input::Role::params)), spec.trust != Trust::trust,
-              std::move(inputs.of(Input::Role::state)), spec.in_rounds()});
+              std::move(inputs.of(Input::Role::state)), spec.round, spec.budget});
   if (!wasm::is_module_kernel(spec.kernel))
     return;
   if (auto settings = wasm::settings_of(spec.kernel, spec.params)) { // Else the worker says why.
@@ -392,8 +392,8 @@ void prepared(Self self, caf::response_promise promise, CallDone& done) {
 }
 
 void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
-  WorkDone news{call.id,  {done.digest, done.output.size, {}}, done.leaves, done.cpu_ns, done.fuel,
-                done.over};
+  WorkDone news{call.id,   {done.digest, done.output.size, {}},         done.leaves, done.cpu_ns,
+                done.fuel, {done.over, done.tasks_run, done.tasks_left}};
   if (done.output.size <= partial_inline_bytes_max) {
     auto contents = Contents::of(std::move(done.output));
     if (!contents)

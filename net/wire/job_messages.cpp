@@ -95,14 +95,18 @@ void to_wire(JobSpec::Builder to, const tessera::JobSpec& spec) {
   if (spec.round != 0)
     to.setParent(data_of(spec.parent.view()));
   to.setRound(spec.round);
+  to.setBudget(spec.budget);
 }
 
 void rounds_from_wire(JobSpec::Reader from, tessera::JobSpec& spec) {
   spec.rounds = from.getRounds();
-  require((spec.rounds != 0) == (spec.shape == tessera::Shape::rounds),
+  require((spec.rounds != 0) == (spec.shape != tessera::Shape::range),
           "a job of rounds says how many at most, and no other does");
   spec.round = from.getRound();
   require((spec.round != 0) == from.hasParent(), "a round has a number and a job, or neither");
+  spec.budget = from.getBudget();
+  require(spec.budget == 0 || spec.round != 0 || spec.shape == tessera::Shape::tree,
+          "only tree jobs and their rounds have a budget");
   require(spec.round == 0 || spec.shape == tessera::Shape::range, "a round is no range job");
   if (spec.round != 0)
     spec.parent = digest(from.getParent());
@@ -193,7 +197,7 @@ tessera::Grant from_wire(Grant::Reader from, const MeshId& mesh) {
   for (const auto& lease : grant.leases)
     require(lease.job == id, "a grant has leases of another job than its spec's");
   grant.spec = open_spec(std::move(seal), mesh);
-  require(grant.spec->spec.shape != tessera::Shape::rounds, "a job of rounds is leased whole");
+  require(grant.spec->spec.shape == tessera::Shape::range, "a job of rounds is leased whole");
   return grant;
 }
 
@@ -364,6 +368,9 @@ void to_wire(JobStatus::Builder to, const tessera::JobStatus& status) {
   to.setResultSize(status.result_size);
   to.setFuel(status.fuel);
   to.setRound(status.round);
+  to.setTasksRun(status.tasks_run);
+  to.setTasksLeft(status.tasks_left);
+  to.setBudget(status.budget);
   all_to_wire(to.initShares(size_of(status.shares, shares_max)), status.shares);
 }
 
@@ -382,6 +389,9 @@ tessera::JobStatus from_wire(JobStatus::Reader from, const MeshId& mesh) {
   status.result_size = from.getResultSize();
   status.fuel = from.getFuel();
   status.round = from.getRound();
+  status.tasks_run = from.getTasksRun();
+  status.tasks_left = from.getTasksLeft();
+  status.budget = from.getBudget();
   status.shares = all_from_wire(from.getShares(), shares_max);
   status.spec = open_spec(from_wire(from.getSpec()), mesh);
   return status;

@@ -147,9 +147,10 @@ struct JobSpec {
   retries @10 :UInt32;
   trust @11 :Trust;
   shape @12 :Shape;
-  rounds @13 :UInt32; # At most so many, 1 or more, in a job of rounds; else 0.
+  rounds @13 :UInt32; # At most so many, 1 or more, in a job of rounds or a tree job; else 0.
   parent @14 :Data;   # Of a round: the JobId of its job. Else null.
   round @15 :UInt32;  # Of a round: which, from 1. Else 0.
+  budget @16 :UInt32; # Of a round of a tree job: tasks that a lane runs, 1 or more. Of a tree job: the same, or 0.
 }
 
 struct Cancel {
@@ -303,6 +304,9 @@ struct JobStatus {
   shares @10 :List(NodeShare); # At most 1,024.
   fuel @11 :UInt64; # When done, of a module that counts it.
   round @12 :UInt32; # Of a job of rounds: which one it is in, from 1.
+  tasksRun @13 :UInt64; # Of a tree job: before this round, as the next two.
+  tasksLeft @14 :UInt64;
+  budget @15 :UInt32;
 }
 
 struct JobQuery {

@@ -36,7 +36,9 @@ struct Submission {
   std::string module;        // The file.
   std::string module_params; // A file, or empty.
   std::optional<std::uint64_t> rounds;
-  std::string state; // A file, "-", or empty.
+  std::string state; // A file, "-", or empty. Of a tree job: its first task.
+  bool tree = false;
+  std::optional<std::uint64_t> budget;
   bool local = false;
 };
 

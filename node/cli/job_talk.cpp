@@ -79,6 +79,12 @@ std::string job_path(std::string_view job) {
 
 std::string round_of(const Json& job) {
   const auto rounds = number_at(job, "rounds");
+  if (job.contains("tasks") && job["tasks"].is_number())
+    return std::to_string(number_at(job, "tasks")) + " tasks  " +
+           (ended(text_at(job, "state"))
+                ? ""
+                : std::to_string(number_at(job, "tasks_left")) + " wait  ") +
+           "round " + std::to_string(number_at(job, "round")) + "  ";
   return rounds == 0 ? ""
                      : "round " + std::to_string(number_at(job, "round")) + "/" +
                            std::to_string(rounds) + "  ";

@@ -13,7 +13,7 @@ namespace tessera::cli {
 using Json = nlohmann::json;
 
 std::string job_path(std::string_view job); // "/v1/jobs/7f3a"
-std::string round_of(const Json& job);      // "round 3/100  "; empty of a job without rounds.
+std::string round_of(const Json& job);      // "round 3/100  "; of a tree job its tasks; else empty.
 
 // Shows progress until the job ends; the job as it ended. E413: it still runs after `timeout`.
 Json watch(Api& api, Terminal& terminal, const std::string& job,

@@ -34,12 +34,18 @@ Json spec_of(const Submission& s, Api& api) {
     spec["module_params"] = upload(api, s.module_params);
   if (s.rounds)
     spec["rounds"] = *s.rounds;
+  if (s.tree)
+    spec["tree"] = true;
+  if (s.budget)
+    spec["budget"] = *s.budget;
   if (!s.state.empty())
     spec["state"] = upload(api, s.state);
   return spec;
 }
 
 std::string microtasks_of(const Json& job) {
+  if (job.contains("tasks") && job["tasks"].is_number())
+    return ""; // Nobody knows how many there will be.
   const auto count = number_at(job, "microtasks");
   return count == 0 ? ""
                     : "  " + std::to_string(count) + (count == 1 ? " microtask" : " microtasks");

@@ -23,6 +23,7 @@ struct LocalReport {
   std::uint64_t memory_bytes = 0; // Of the module, at its largest.
   std::uint64_t leaf_items = 0;   // Suggested: a microtask of about a millisecond.
   std::uint64_t rounds = 0;       // Of a job of rounds.
+  std::uint64_t tasks = 0;        // Of a tree job.
 };
 
 using LocalProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;

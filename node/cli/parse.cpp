@@ -25,7 +25,7 @@ struct Typed {
   std::vector<std::string> params;
   std::string colour = "auto";
   std::string data;
-  std::string items, rounds;
+  std::string items, rounds, budget, task;
   std::map<std::string, std::string> settings_of_run; // By flag, as typed.
 };
 
@@ -114,6 +114,12 @@ void add_run(CLI::App& verb, Typed& t) {
       ->type_name("N");
   verb.add_option("--state", s.state, "File with the state that the first round begins with")
       ->type_name("FILE");
+  verb.add_flag("--tree", s.tree, "A tree job: tasks that spawn tasks, until none waits");
+  verb.add_option("--task", t.task, "File with the first task of a tree job (default: no bytes)")
+      ->type_name("FILE");
+  verb.add_option("--budget", t.budget,
+                  "Tasks that a microtask of a tree job runs (default: as many as take 20 ms)")
+      ->type_name("N");
   for (const auto& flag : run_flags)
     verb.add_option(flag.flag, t.settings_of_run[flag.flag], flag.help)->type_name(flag.type);
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
@@ -278,6 +284,24 @@ void take_items(Typed& t) {
                 "for instance: --items 1000000");
 }
 
+void take_tree(Typed& t) {
+  auto& s = t.command.submission;
+  if (!t.budget.empty()) {
+    s.budget = parse_number(t.budget);
+    if (!s.budget || *s.budget == 0 || *s.budget > 1 << 20)
+      throw usage("--budget cannot be \"" + t.budget + "\"",
+                  "wanted is a whole number from 1 to 1048576", "for instance: --budget 1000");
+  }
+  if (!s.tree && (!t.task.empty() || s.budget))
+    throw usage((s.budget ? "--budget" : "--task") + std::string{" needs --tree"},
+                "only tree jobs are of tasks", "add --tree");
+  if (s.tree && (s.items || !s.leaf.empty() || s.rounds || !s.state.empty()))
+    throw usage("--tree does not go with --items, --leaf, --rounds or --state",
+                "a tree job is of as many tasks as it spawns", "leave them out");
+  if (s.tree)
+    s.state = t.task;
+}
+
 void take_rounds(Typed& t) {
   auto& s = t.command.submission;
   if (!t.rounds.empty()) {
@@ -412,6 +436,7 @@ Command parse(int argc, const char* const* argv) {
   split_params(t);
   take_items(t);
   take_rounds(t);
+  take_tree(t);
   take_run(t);
   check_submission(t.command);
   check_creation(t.command);

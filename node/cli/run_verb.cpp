@@ -34,15 +34,18 @@ LocalTask task_of(const Submission& s) {
   const auto abi = must(wasm::check_module(settings.name, task.module, settings.limits));
   if (s.rounds)
     must(wasm::check_rounds(settings, abi, !s.input.empty()));
+  const auto budget = std::uint32_t(s.budget.value_or(0));
+  if (s.tree)
+    must(wasm::check_tree(settings, abi, budget));
   const auto plan =
-      must(wasm::plan(settings, s.items.value_or(0),
-                      s.input.empty() ? std::nullopt : std::optional{task.data.size()}));
+      s.tree ? wasm::tree_plan()
+             : must(wasm::plan(settings, s.items.value_or(0),
+                               s.input.empty() ? std::nullopt : std::optional{task.data.size()}));
   auto& spec = task.spec;
   spec.kernel = wasm::class_for(settings.limits).kernel;
   spec.params = encode_params(params);
   spec.items = plan.items;
-  spec.rounds = std::uint32_t(s.rounds.value_or(0));
-  spec.shape = s.rounds ? Shape::rounds : Shape::range;
+  wasm::set_shape(spec, std::uint32_t(s.rounds.value_or(0)), s.tree, budget);
   spec.leaf_items =
       s.leaf.empty() ? plan.leaf_items : std::min<std::uint64_t>(std::stoull(s.leaf), plan.items);
   if (spec.leaf_items == 0)
@@ -57,16 +60,19 @@ std::string per_second(const LocalReport& report) {
 void tell(Terminal& terminal, const LocalReport& r) {
   terminal.note(
       terminal.painted("same bytes", Paint::good) + " in 4 orders and splits  " +
+      (r.tasks ? std::to_string(r.tasks) + (r.tasks == 1 ? " task  " : " tasks  ") : "") +
       (r.rounds ? std::to_string(r.rounds) + (r.rounds == 1 ? " round  " : " rounds  ") : "") +
       std::to_string(r.microtasks) + (r.microtasks == 1 ? " microtask  " : " microtasks  ") +
       per_second(r) + "/s a slot  memory " + bytes(r.memory_bytes) +
       (r.fuel ? "  fuel " + std::to_string(r.fuel) : ""));
-  terminal.note("leaf " + std::to_string(r.leaf_items) + " would take about 1 ms: --leaf " +
-                std::to_string(r.leaf_items));
+  if (r.tasks == 0)
+    terminal.note("leaf " + std::to_string(r.leaf_items) + " would take about 1 ms: --leaf " +
+                  std::to_string(r.leaf_items));
 }
 
 nlohmann::json json_of(const LocalReport& r, const std::string& file) {
   return {{"microtasks", r.microtasks},
+          {"tasks", r.tasks ? nlohmann::json(r.tasks) : nlohmann::json(nullptr)},
           {"rounds", r.rounds ? nlohmann::json(r.rounds) : nlohmann::json(nullptr)},
           {"seconds", r.seconds},
           {"fuel", r.fuel ? nlohmann::json(r.fuel) : nlohmann::json(nullptr)},
@@ -104,7 +110,8 @@ void run_here(const Command& c, Terminal& terminal, const RunLocal& local) {
   if (c.common.json)
     return terminal.json(json_of(*report, file));
   tell(terminal, *report);
-  terminal.next("tessera run " + shown(s.module) + " --items " + std::to_string(task.spec.items) +
+  terminal.next("tessera run " + shown(s.module) +
+                (s.tree ? " --tree" : " --items " + std::to_string(task.spec.items)) +
                 (s.rounds ? " --rounds " + std::to_string(*s.rounds) : "") + " -o FILE");
 }
 

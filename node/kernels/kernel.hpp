@@ -58,6 +58,8 @@ public:
   struct Usage {
     std::uint64_t fuel = 0, memory_bytes = 0;
     bool over = false; // Of the last call: a round's finish, and there is no round after it.
+    // Of the last call: the finish of a round of a tree job. Tasks that ran in it, and that wait.
+    std::uint64_t tasks_run = 0, tasks_left = 0;
   };
   virtual Usage usage() { return {}; }
 };

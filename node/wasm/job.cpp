@@ -151,6 +151,24 @@ Result<Plan> plan(const Settings& settings, std::uint64_t items,
   return Plan{items, items / leaves_default + (items % leaves_default != 0)};
 }
 
+void set_shape(JobSpec& spec, std::uint32_t rounds, bool tree, std::uint32_t budget) {
+  spec.shape = tree ? Shape::tree : rounds ? Shape::rounds : Shape::range;
+  spec.rounds = tree ? 0xffffffff : rounds;
+  spec.budget = budget;
+}
+
+Status check_tree(const Settings& settings, const Abi& abi, std::uint32_t budget) {
+  const auto kind = settings.merge.kind();
+  if (abi.merges || (kind != Merge::Kind::concat && (kind != Merge::Kind::sum_f64 || budget)))
+    return Nothing{};
+  return Error{
+      "E427", "a tree job cannot merge by " + settings.merge.name(),
+      "which task runs before which differs from run to run, and its result would show it",
+      kind == Merge::Kind::sum_f64
+          ? "fix how many tasks a lane runs: --budget N; or export merge"
+          : "export merge, or name one: --merge count, sum_i64, min_..., max_..., topk_...:K"};
+}
+
 Status check_rounds(const Settings& settings, const Abi& abi, bool has_input) {
   if (!abi.steps)
     return Error{"E503", settings.name + " exports no step",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/message.hpp"
 #include "node/kernels/kernel.hpp"
 #include "node/wasm/abi.hpp"
 #include "node/wasm/merges.hpp"
@@ -49,6 +50,18 @@ const Class& class_for(const Limits& limits);
 // most. E421: neither tells, or the two differ.
 Result<Plan> plan(const Settings& settings, std::uint64_t items,
                   std::optional<std::uint64_t> input_bytes);
+
+// A tree job: tasks that spawn tasks (actors/rounds.hpp). Its items are lanes, as many as a large
+// mesh has slots.
+inline constexpr std::uint64_t tree_lanes = 1024; // A guess.
+inline Plan tree_plan() {
+  return {tree_lanes, 1};
+}
+// Whether a module's job can be one. E427: its merge shows the order of tasks, which `budget` 0
+// leaves to chance.
+Status check_tree(const Settings& settings, const Abi& abi, std::uint32_t budget);
+
+void set_shape(JobSpec& spec, std::uint32_t rounds, bool tree, std::uint32_t budget);
 
 // Whether a module's job can be one of rounds. E503: it exports no step. E422: an input that no
 // round could read.

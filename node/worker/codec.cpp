@@ -76,6 +76,11 @@ public:
     const auto b = take(8);
     return b.empty() ? 0 : get<std::uint64_t>(b, 0);
   }
+  std::uint32_t number32() {
+    const auto n = number();
+    sane_ = sane_ && n <= 0xffffffff;
+    return std::uint32_t(n);
+  }
   bool truth() {
     const auto b = byte();
     sane_ = sane_ && b <= 1;
@@ -152,7 +157,8 @@ void write(Writer& w, const OpenJob& m) {
     w.payload(*payload);
   w.byte(m.leaf_digests);
   w.payload(m.state);
-  w.byte(m.round);
+  w.number(m.round);
+  w.number(m.budget);
 }
 void write(Writer& w, const CloseJob& m) {
   w.number(m.job);
@@ -190,6 +196,8 @@ void write(Writer& w, const CallDone& m) {
   w.number(m.fuel);
   w.number(m.memory_bytes);
   w.byte(m.over);
+  w.number(m.tasks_run);
+  w.number(m.tasks_left);
 }
 void write(Writer& w, const OpenedCall& m) {
   w.number(m.call);
@@ -214,7 +222,8 @@ void read(Reader& r, OpenJob& m) {
     *payload = r.payload();
   m.leaf_digests = r.truth();
   m.state = r.payload();
-  m.round = r.truth();
+  m.round = r.number32();
+  m.budget = r.number32();
 }
 void read(Reader& r, CloseJob& m) {
   m.job = r.number();
@@ -251,6 +260,8 @@ void read(Reader& r, CallDone& m) {
   m.fuel = r.number();
   m.memory_bytes = r.number();
   m.over = r.truth();
+  m.tasks_run = r.number();
+  m.tasks_left = r.number();
 }
 void read(Reader& r, OpenedCall& m) {
   m.call = r.number();

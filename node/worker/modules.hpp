@@ -11,7 +11,9 @@ namespace tessera {
 
 struct JobInputs { // By net/message.hpp's roles; empty where a job has none.
   ByteView data = {}, module = {}, params = {}, state = {};
-  bool round = false; // It is one: leaves read `state`, and finish steps from it.
+  std::uint32_t round = 0;  // Which: leaves read `state`, and finish steps from it.
+  std::uint64_t items = 0;  // Of the job.
+  std::uint32_t budget = 0; // Of a round of a tree job: tasks of one lane.
 };
 
 class Modules {

@@ -81,6 +81,8 @@ Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves,
   d.fuel = used.fuel;
   d.memory_bytes = used.memory_bytes;
   d.over = used.over;
+  d.tasks_run = used.tasks_run;
+  d.tasks_left = used.tasks_left;
   return d;
 }
 
@@ -157,9 +159,9 @@ Result<Worker::Job> Worker::open(OpenJob& m) const {
 
 Result<std::unique_ptr<KernelRun>> Worker::open_module(const OpenJob& m, const Job& job,
                                                        ByteView module) const {
-  return modules_->open(
-      m.kernel, m.params,
-      {job.input.bytes(), module, job.module_params.bytes(), job.state.bytes(), m.round});
+  return modules_->open(m.kernel, m.params,
+                        {job.input.bytes(), module, job.module_params.bytes(), job.state.bytes(),
+                         m.round, m.items, m.budget});
 }
 
 Result<std::unique_ptr<KernelRun>> Worker::open_native(const OpenJob& m, const Job& job) const {

@@ -97,7 +97,8 @@ struct OpenJob {
   Payload input, module, module_params; // By their roles.
   bool leaf_digests = false;            // Whether Ran.leaves is wanted (job policy above `trust`).
   Payload state = {};                   // An input, too.
-  bool round = false;                   // Leaves read the state, and finish makes the next of it.
+  std::uint32_t round = 0;  // Which: leaves read the state, and finish makes the next of it.
+  std::uint32_t budget = 0; // Of a round of a tree job.
 };
 struct CloseJob {
   std::uint64_t job = 0;
@@ -139,6 +140,7 @@ struct CallDone {
   std::uint64_t fuel = 0;         // Of a module that counts it; of a FinishCall: the whole job's.
   std::uint64_t memory_bytes = 0; // A module's memory at its largest, as far as it was seen.
   bool over = false;              // Of a FinishCall of a round: the output is the job's result.
+  std::uint64_t tasks_run = 0, tasks_left = 0; // Of a round of a tree job: in it, and after it.
 };
 struct CallFailed {
   std::uint64_t call = 0;

@@ -55,7 +55,7 @@ struct RoundsRig {
     JobStatus status;
     status.spec = round;
     status.state = JobState::done;
-    tell(RoundNews{status, partial_of(result), over});
+    tell(RoundNews{status, partial_of(result), {.over = over}});
   }
 
   const SpecPtr spec;
@@ -151,7 +151,7 @@ TEST_CASE("people hear of the whole job, a while after its round told something"
   status.spec = round;
   status.state = JobState::running;
   status.leaves_done = 3;
-  rig.tell(RoundNews{status, {}, false});
+  rig.tell(RoundNews{status, {}, {}});
   CHECK(rig.api.size() == 0);
   rig.stage.pass(200ms);
   const auto news = rig.api.take<JobNews>();
@@ -196,20 +196,20 @@ TEST_CASE("the job of a round tells its parent of its end, not the journal, and 
   const auto finish = rig.take();
   REQUIRE(std::holds_alternative<FinishWork>(finish.work));
   rig.node.clear();
-  rig.tell(WorkDone{finish.id, partial_of("state"), {}, 1000, 0, true});
+  rig.tell(WorkDone{finish.id, partial_of("state"), {}, 1000, 0, {.over = true}});
   const auto news = rig.node.take<RoundNews>();
   REQUIRE(news.size() == 1);
   CHECK(news[0].status.state == JobState::done);
   CHECK(news[0].status.spec == rig.spec);
   CHECK(news[0].result == partial_of("state"));
-  CHECK(news[0].over);
+  CHECK(news[0].end.over);
   CHECK(rig.store.take<JournalEnd>().empty());
   CHECK(rig.api.size() == 0);
   rig.tell(tick_atom_v); // Its parent is another, and asks.
   const auto again = rig.node.take<RoundNews>();
   REQUIRE(again.size() == 1);
   CHECK(again[0].result == partial_of("state"));
-  CHECK(again[0].over);
+  CHECK(again[0].end.over);
   CHECK(rig.node.take<JobGone>().empty());
   rig.stage.pass(200ms);
   CHECK(rig.node.take<JobGone>().size() == 1);

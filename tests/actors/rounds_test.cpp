@@ -79,7 +79,7 @@ struct Bench {
     return s;
   }
   void done(std::string_view result, bool over = false) {
-    take(rounds->round_told(round_status(JobState::done), partial_of(result), over, now));
+    take(rounds->round_told(round_status(JobState::done), partial_of(result), {.over = over}, now));
   }
   void cancel(const NodeId& who) {
     auto word = std::make_shared<SignedCancel>();
@@ -169,7 +169,7 @@ TEST_CASE("a round that fails, fails the job with its error") {
   b.written();
   auto status = b.round_status(JobState::failed);
   status.error = {"E727", "what", "why", "fix"};
-  b.take(b.rounds->round_told(status, {}, false, b.now));
+  b.take(b.rounds->round_told(status, {}, {}, b.now));
   REQUIRE(b.ends.size() == 1);
   CHECK(b.ends[0].state == JobState::failed);
   CHECK(b.ends[0].error == status.error);
@@ -204,7 +204,7 @@ TEST_CASE("a late word from the round before, or a second one, moves nothing") {
   b.written();
   const auto before = b.round_status(JobState::done);
   b.done("second");
-  b.take(b.rounds->round_told(before, partial_of("other"), true, b.now));
+  b.take(b.rounds->round_told(before, partial_of("other"), {.over = true}, b.now));
   CHECK(b.begins.empty());
   CHECK(b.ends.empty());
   b.take(b.rounds->begun(before.spec->id, b.now));
@@ -244,7 +244,7 @@ TEST_CASE("people see the leaves of the round, and all else of the whole job") {
   auto running = b.round_status(JobState::running);
   running.leaves_done = 3;
   running.fuel = 0;
-  b.take(b.rounds->round_told(running, {}, false, b.now));
+  b.take(b.rounds->round_told(running, {}, {}, b.now));
   now = b.rounds->status(b.now);
   CHECK(now.spec == b.spec);
   CHECK(now.leaves_done == 3);
@@ -327,4 +327,76 @@ TEST_CASE("killed at any point, a job of rounds comes to the same result with th
     CHECK(result == expected);
   }
   CHECK(deaths > 400);
+}
+
+namespace {
+
+SpecPtr tree_of(std::uint32_t budget) {
+  auto spec = job_of(0xffffffff, "task")->spec;
+  spec.shape = Shape::tree;
+  spec.budget = budget;
+  return sealed(spec);
+}
+
+struct Tree : Bench {
+  using Bench::Bench;
+  // A round in which so many tasks ran, each so long.
+  void ran(std::uint64_t tasks, std::uint64_t left, Duration each) {
+    const auto ns = std::uint64_t(std::chrono::nanoseconds(each).count()) * tasks;
+    take(rounds->round_told(round_status(JobState::done), partial_of("bag"),
+                            {left == 0, tasks, left, ns}, now));
+  }
+  std::uint32_t budget() const { return last.round->spec.budget; }
+};
+
+} // namespace
+
+TEST_CASE("a tree job's rounds run as many tasks a lane as take 20 ms, within bounds") {
+  Tree t{tree_of(0)};
+  CHECK(t.budget() == 256);
+  CHECK(t.last.told.tasks_left == 1);
+  t.written();
+  t.ran(100, 50, 100us); // 200 of these.
+  CHECK(t.budget() == 200);
+  t.written();
+  t.ran(1000, 70, 1us); // 20,000 of these, but not at once.
+  CHECK(t.budget() == 3200);
+  t.written();
+  t.ran(1000, 70, 1us);
+  CHECK(t.budget() == 20'000);
+  t.written();
+  t.ran(1, 70, 1h);
+  CHECK(t.budget() == 1);
+  for (int i = 0; i < 8; ++i) {
+    t.written();
+    t.ran(1000, 70, 1ns);
+  }
+  CHECK(t.budget() == 1 << 20);
+  const auto status = t.rounds->status(t.now);
+  CHECK(status.tasks_run == 100 + 1000 + 1000 + 1 + 8 * 1000);
+  CHECK(status.tasks_left == 70);
+  CHECK(status.budget == 1 << 20);
+  t.written();
+  t.ran(70, 0, 1us);
+  REQUIRE(t.ends.size() == 1);
+  CHECK(t.ends[0].state == JobState::done);
+  CHECK(t.rounds->status(t.now).tasks_left == 0);
+}
+
+TEST_CASE("a tree job's own budget holds in each round") {
+  Tree t{tree_of(77)};
+  for (int i = 0; i < 3; ++i) {
+    CHECK(t.budget() == 77);
+    t.written();
+    t.ran(1000, 70, 1us);
+  }
+}
+
+TEST_CASE("a tree job that is resumed goes on with the very round that it was in") {
+  Tree t{tree_of(0)};
+  t.written();
+  t.ran(100, 50, 100us);
+  Tree again{t.spec, t.last.told};
+  CHECK(again.last.round->id == t.last.round->id);
+  CHECK(again.rounds->status(again.now).tasks_run == 100);
 }

@@ -133,8 +133,8 @@ auto fields(const JobQuery& m) {
   return std::tuple{x1, x2, x3, x4};
 }
 auto fields(const JobStatus& m) {
-  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13] = m;
-  return std::tuple{fields(x1), x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13};
+  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16] = m;
+  return std::tuple{fields(x1), x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16};
 }
 auto fields(const JobAnswer& m) {
   std::vector<decltype(fields(JobStatus{}))> jobs;
@@ -646,7 +646,8 @@ TEST_CASE("a job of rounds says how many, and a round is a range job of one") {
   CHECK(opens(0, 0, true, 1));
   CHECK(opens(1, 1, false, 0));
   CHECK(opens(1, 0xffffffff, false, 0));
-  CHECK(opens(2, 0, false, 0));
+  CHECK(opens(2, 0xffffffff, false, 0));
+  CHECK_FALSE(opens(2, 0, false, 0));
   CHECK_FALSE(opens(1, 0, false, 0));
   CHECK_FALSE(opens(0, 5, false, 0));
   CHECK_FALSE(opens(0, 0, false, 1));
@@ -655,18 +656,40 @@ TEST_CASE("a job of rounds says how many, and a round is a range job of one") {
   CHECK_FALSE(opens(2, 0, true, 1));
 }
 
-TEST_CASE("a job of rounds is not leased") {
-  auto grant = some_grant();
-  auto spec = grant.spec->spec;
-  spec.shape = Shape::rounds;
-  spec.rounds = 3;
+TEST_CASE("a job of rounds, or a tree job, is not leased") {
+  for (const auto shape : {Shape::rounds, Shape::tree}) {
+    auto grant = some_grant();
+    auto spec = grant.spec->spec;
+    spec.shape = shape;
+    spec.rounds = 3;
+    spec.parent = {};
+    spec.round = 0;
+    spec.budget = 0;
+    grant.spec = a.codec.seal_spec(spec);
+    for (auto& lease : grant.leases)
+      lease.job = grant.spec->id;
+    CHECK(why(b.codec.decode(a.self.id(), a.codec.encode(grant))) ==
+          "a job of rounds is leased whole");
+  }
+}
+
+TEST_CASE("only tree jobs and rounds have a budget") {
+  auto spec = some_grant().spec->spec;
   spec.parent = {};
-  spec.round = 0;
-  grant.spec = a.codec.seal_spec(spec);
-  for (auto& lease : grant.leases)
-    lease.job = grant.spec->id;
-  CHECK(why(b.codec.decode(a.self.id(), a.codec.encode(grant))) ==
-        "a job of rounds is leased whole");
+  spec.round = spec.rounds = 0;
+  const auto opens = [&](Shape shape, std::uint32_t rounds, std::uint32_t round) {
+    spec.shape = shape;
+    spec.rounds = rounds;
+    spec.round = round;
+    spec.parent = round ? digest_of(view("parent")) : JobId{};
+    spec.budget = 7;
+    const auto opened = b.codec.open_spec(a.codec.seal_spec(spec)->seal);
+    return opened && opened->spec == spec;
+  };
+  CHECK(opens(Shape::tree, 0xffffffff, 0));
+  CHECK(opens(Shape::range, 0, 3));
+  CHECK_FALSE(opens(Shape::range, 0, 0));
+  CHECK_FALSE(opens(Shape::rounds, 4, 0));
 }
 
 TEST_CASE("every value has its range") {

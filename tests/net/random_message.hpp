@@ -135,7 +135,7 @@ private:
       return;
     do
       m.spec = codec_.seal_spec(spec());
-    while (m.spec->spec.shape == Shape::rounds); // It is never leased.
+    while (m.spec->spec.shape != Shape::range); // Others are never leased.
     for (auto n = 1 + below(3); n; --n) {
       Lease lease{m.spec->id, number(), std::uint32_t(number()),
                   some<Block>(lease_blocks_max, [&] { return block(); }),
@@ -191,6 +191,9 @@ private:
                             number(),
                             some<NodeShare>(shares_max, [&] { return share(); }),
                             number(),
+                            std::uint32_t(number()),
+                            number(),
+                            number(),
                             std::uint32_t(number())};
          })};
   }
@@ -245,12 +248,14 @@ inline JobSpec RandomMessage::spec() {
   s.retries = std::uint32_t(number());
   s.trust = Trust(below(3));
   s.shape = Shape(below(3));
-  if (s.shape == Shape::rounds)
+  if (s.shape != Shape::range)
     s.rounds = std::uint32_t(1 + (number() >> 32));
   if (s.shape == Shape::range && coin()) {
     s.parent = digest();
     s.round = std::uint32_t(1 + (number() >> 32));
   }
+  if ((s.shape == Shape::tree || s.round != 0) && coin())
+    s.budget = std::uint32_t(number());
   return s;
 }
 

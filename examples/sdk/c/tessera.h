@@ -9,8 +9,8 @@
  * Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with
  * TESSERA_MERGE; jobs of rounds also export TESSERA_STEP. Each returns 0, or a number that makes
  * the call fail; but step returns 1 (TESSERA_OVER) to end the job, whose result is then what it
- * wrote, and 0 for another round on that state. One instance lives for many calls: carry nothing from one to the next in globals,
- * or the result depends on who computed what.
+ * wrote, and 0 for another round on that state. One instance lives for many calls: carry nothing
+ * from one to the next in globals, or the result depends on who computed what.
  *
  *   clang --target=wasm32-wasi -mexec-model=reactor -O3 -Wl,-s task.c -o task.wasm
  *

@@ -11,8 +11,8 @@
 // Export `run` with TESSERA_RUN { ... }, and where the job names no built-in merge, `merge` with
 // TESSERA_MERGE; jobs of rounds also export TESSERA_STEP. Each returns 0, or a number that makes
 // the call fail; but step returns next_round (0), or over (1), which ends the job with what it
-// wrote as the result. One instance lives for many calls: carry nothing from one to the next in globals,
-// or the result depends on who computed what.
+// wrote as the result. One instance lives for many calls: carry nothing from one to the next in
+// globals, or the result depends on who computed what.
 //
 //   clang++ --target=wasm32-wasi -mexec-model=reactor -std=c++20 -fno-exceptions -fno-rtti -O3
 //   -Wl,-s task.cpp -o task.wasm

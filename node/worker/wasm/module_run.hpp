@@ -48,8 +48,10 @@ public:
   Status step(ByteView state, ByteView merged, Bytes& out);
   bool over() const { return last_over_; } // Of the last call: it was a step, which said so.
 
+  bool merges() const { return module_->abi().merges; }
+  const std::string& name() const { return module_->name(); }
   const Totals& totals();
-  Usage usage() override { return {totals().fuel, totals().memory_bytes_max, over()}; }
+  Usage usage() override { return {totals().fuel, totals().memory_bytes_max, over(), 0, 0}; }
   std::uint64_t last_fuel() const { return last_fuel_; } // Of the last call; 0: it was no module's.
 
 private:

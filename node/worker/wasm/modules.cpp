@@ -3,6 +3,7 @@
 #include "crypto/digest.hpp"
 #include "node/wasm/job.hpp"
 #include "node/worker/wasm/metered_run.hpp"
+#include "node/worker/wasm/tree_run.hpp"
 
 #include <map>
 
@@ -25,7 +26,11 @@ public:
       return module.error();
     ModuleRun run{std::move(*module),
                   {inputs.params, inputs.data, settings->record_bytes, settings->merge,
-                   settings->strict_nans, inputs.round, inputs.state}};
+                   settings->strict_nans, inputs.round != 0, inputs.state}};
+    if (inputs.budget)
+      return std::unique_ptr<KernelRun>(std::make_unique<TreeRun>(std::move(run), settings->merge,
+                                                                  inputs.state, inputs.round == 1,
+                                                                  inputs.items, inputs.budget));
     if (settings->limits.fuel)
       return std::unique_ptr<KernelRun>(std::make_unique<MeteredRun>(std::move(run)));
     return std::unique_ptr<KernelRun>(std::make_unique<ModuleRun>(std::move(run)));
