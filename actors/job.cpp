@@ -115,7 +115,7 @@ void Job::Machine::tell_queue() {
 bool Job::Machine::nothing_left() const {
   if (rooted && !ended())
     return handing && working.empty() && journaling.empty() && !held.at(root_key).ledger.fresh();
-  return held.empty() && given.empty() && (ended() || working.empty());
+  return held.empty() && given.empty() && (ended() || (working.empty() && keeping.empty()));
 }
 
 // What was learned of the job is kept for a while; who asks a root that ended is told so.
@@ -127,7 +127,8 @@ void Job::Machine::tell_idle() {
   if (!idle_since)
     idle_since = now;
   if (!told_idle && now >= *idle_since + linger())
-    out.emplace_back(std::in_place_type<JobIdle>, JobIdle{}), told_idle = true;
+    out.emplace_back(std::in_place_type<JobIdle>, JobIdle{keep_output || !ended()}),
+        told_idle = true;
 }
 
 Duration Job::Machine::linger() const {
@@ -155,12 +156,14 @@ std::optional<Time> Job::Machine::next_wake() const {
   if (has_partners())
     sooner(beat_at);
   for (const auto& [id, p] : peers) {
-    if (!p.partner())
-      continue;
-    sooner(p.heard + (p.suspected ? config.reclaim_after : config.suspect_after));
-    if (p.down_at)
+    if (p.partner())
+      sooner(p.heard + (p.suspected ? config.reclaim_after : config.suspect_after));
+    if (p.down_at && (p.partner() || kept_by.contains(id)))
       sooner(*p.down_at + config.down_grace);
   }
+  for (const auto& [manifest, c] : copying)
+    if (c.keeper != config.self)
+      sooner(c.asked + resend_after);
   for (const auto& [key, h] : held)
     sooner(wake_of(h));
   if (rooted && held.at(root_key).ledger.fresh() && journaling.size() < journaling_max)
@@ -173,6 +176,7 @@ void Job::Machine::wake() {
     return;
   check_silence();
   drop_old_accounts();
+  tend_copies();
   if (now >= beat_at) {
     beat();
     beat_at = now + config.beat_every;
@@ -214,7 +218,9 @@ JobStatus Job::Machine::status() const {
   s.peers = std::uint32_t(working_on.size());
   s.error = error;
   s.result = result.digest;
-  s.result_size = result.size;
+  const auto output = result.manifest ? Manifest::of(result.bytes) : std::nullopt;
+  s.result_size = output ? output->size() : result.size;
+  s.manifest = output.has_value();
   s.fuel = fuel;
   for (const auto& [node, share] : shares)
     s.shares.push_back(share);
@@ -268,11 +274,11 @@ Job Job::lessee(JobConfig config, SpecPtr spec, std::uint64_t seed, Time now) {
 }
 
 Job Job::root(JobConfig config, SpecPtr spec, std::vector<BlockResult> frontier, std::uint64_t seed,
-              Time now) {
+              Time now, const Holders& holders) {
   auto m = std::make_unique<Machine>(std::move(config), std::move(spec), seed, now);
   m->rooted = true;
   m->held.try_emplace(root_key, m->tree, std::vector<Block>{m->tree.root()});
-  m->resume(frontier);
+  m->resume(frontier, holders);
   return Job(std::move(m));
 }
 
@@ -338,7 +344,7 @@ JobEffects Job::peer_down(NodeId peer, Time now) {
 }
 JobEffects Job::cancel(Time now) {
   machine_->now = now;
-  machine_->cancel(JobOver{machine_->id()});
+  machine_->cancel(machine_->over());
   return machine_->settled();
 }
 JobEffects Job::hand_back(Time now) {

@@ -52,14 +52,16 @@ struct StartWork {
   WorkId id;
   Work work;
 };
-struct PullBlob { // Answered by blob_here or blob_gone. From `holder`, or any who has it.
+struct PullBlob { // Answered by blob_here or blob_gone. From `holders`, or any who has it.
   BlobId blob;
   std::uint64_t size;
-  NodeId holder;
+  std::vector<NodeId> holders;
+  Bytes manifest; // Not empty: `blob` is these bytes, and all blobs under them are wanted.
 };
 struct JournalBlocks { // Root only; answered by journaled(sequence).
   std::uint64_t sequence;
   std::vector<BlockResult> done;
+  Holders holders;
 };
 // What the scheduler must know of this job's queue; sent when it changes.
 struct QueueReport {
@@ -86,7 +88,9 @@ struct JobEnded { // Root: the job is over. Result only when done.
   Error error;
   RoundEnd round = {};
 };
-struct JobIdle {}; // Nothing of this job is left here; the shell may end the actor.
+struct JobIdle {     // Nothing of this job is left here; the shell may end the actor.
+  bool keep = false; // But for blobs that the job's result names.
+};
 
 using JobEffect =
     std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, JobEnded, JobIdle>;
@@ -100,18 +104,20 @@ struct JobCounters {
   std::uint64_t leases_given = 0, leases_reclaimed = 0, leases_returned = 0, leases_void = 0;
   std::uint64_t hand_backs = 0; // Asks of a lessor answered with some of its lease.
   std::uint64_t merges = 0;
-  std::uint64_t duplicates = 0; // Results dropped because a done block contains them.
-  std::uint64_t overlaps = 0;   // Results that replaced done descendants.
-  std::uint64_t conflicts = 0;  // Different digests for one block: evidence of a lie, or a bug.
+  std::uint64_t duplicates = 0;   // Results dropped because a done block contains them.
+  std::uint64_t overlaps = 0;     // Results that replaced done descendants.
+  std::uint64_t copies_asked = 0; // Of others, of ordered output.
+  std::uint64_t outputs_lost = 0; // With all who held it.
+  std::uint64_t conflicts = 0;    // Different digests for one block: evidence of a lie, or a bug.
 };
 
 class Job {
 public:
-  // A lessee starts without leases; a root with the whole job. `frontier`: what a journal held,
-  // empty for a new job.
+  // A lessee starts without leases; a root with the whole job. `frontier`, `holders`: what a
+  // journal held, empty for a new job.
   static Job lessee(JobConfig config, SpecPtr spec, std::uint64_t seed, Time now);
   static Job root(JobConfig config, SpecPtr spec, std::vector<BlockResult> frontier,
-                  std::uint64_t seed, Time now);
+                  std::uint64_t seed, Time now, const Holders& holders = {});
   Job(Job&&) noexcept;
   Job& operator=(Job&&) noexcept;
   ~Job();

@@ -38,9 +38,12 @@ void tell_status_soon(Self self) {
   self->delayed_send(self, status_gap, tick_atom_v);
 }
 
-void pull(Self self, const BlobId& blob, const NodeId& holder) {
-  self->state.pulls[blob] = holder;
-  self->send(self->state.wiring->store, PullFor{blob, holder});
+void ask_store(Self self, const PullBlob& want) {
+  const auto& store = self->state.wiring->store;
+  if (want.manifest.empty())
+    self->send(store, PullFor{want.blob, want.holders});
+  else
+    self->send(store, CopyFor{id_of(self), want.manifest, want.holders});
 }
 
 // While an input is still on its way, there is nothing that a slot could start.
@@ -63,8 +66,9 @@ void on(Self self, StartWork& start) {
   self->send(slot,
              StartFor{caf::actor_cast<caf::actor>(self), s.spec, start.id, std::move(start.work)});
 }
-void on(Self self, PullBlob& want) {
-  pull(self, want.blob, want.holder);
+void on(Self self, const PullBlob& want) {
+  ask_store(self, want);
+  self->state.pulls[want.blob] = want;
 }
 void on(Self self, JournalBlocks& blocks) {
   auto& s = self->state;
@@ -85,8 +89,10 @@ void on(Self self, JobEnded& end) {
     self->send(s.wiring->store, *s.ended);
   tell_status(self);
 }
-void on(Self self, JobIdle&) {
+void on(Self self, JobIdle& idle) {
   auto& s = self->state;
+  if (!s.job->rooted()) // What a root has, goes with the end in its journal.
+    self->send(s.wiring->store, ReleaseJob{id_of(self), idle.keep});
   for (const auto& slot : s.wiring->slots)
     self->send(slot, DropJob{id_of(self)});
   self->send(s.wiring->node, JobGone{id_of(self)});
@@ -134,8 +140,8 @@ void wire(Self self, WiringPtr& wiring) {
   const auto before = std::exchange(s.wiring, wiring);
   give_up_lost_work(self);
   if (!before || before->store != wiring->store) {
-    for (const auto& [blob, holder] : s.pulls)
-      self->send(wiring->store, PullFor{blob, holder});
+    for (const auto& [blob, want] : s.pulls)
+      ask_store(self, want);
     for (const auto& [sequence, blocks] : s.journaling)
       self->send(wiring->store, JournalFor{id_of(self), blocks});
     if (s.ended && !is_round(self))
@@ -168,7 +174,7 @@ void leased(Self self, const LeasedFrom& lease) {
   auto& s = self->state;
   for (const auto& input : s.job->spec().spec.inputs)
     if (s.inputs_missing.contains(input.blob))
-      pull(self, input.blob, lease.lessor);
+      on(self, PullBlob{input.blob, input.size, {lease.lessor}, {}});
   perform(self, s.job->leased(lease.lessor, lease.lease, now(self)));
 }
 
@@ -181,7 +187,8 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
     for (const auto& input : opening.spec->spec.inputs)
       s.inputs_missing.insert(input.blob);
   s.job.emplace(opening.root ? Job::root(std::move(opening.config), std::move(opening.spec),
-                                         std::move(opening.frontier), opening.seed, now(self))
+                                         std::move(opening.frontier), opening.seed, now(self),
+                                         opening.holders)
                              : Job::lessee(std::move(opening.config), std::move(opening.spec),
                                            opening.seed, now(self)));
   wire(self, wiring);

@@ -15,7 +15,8 @@ struct JobShell {
   std::optional<Time> armed;
   WiringPtr wiring;
   std::set<BlobId> inputs_missing; // Nothing runs here before they came.
-  std::map<BlobId, NodeId> pulls; // Asked of the store, not answered yet; asked again of a new one.
+  std::map<BlobId, PullBlob>
+      pulls; // Asked of the store, not answered yet; asked again of a new one.
   std::map<std::uint64_t, JournalBlocks> journaling;
   struct InCareOf {
     std::uint32_t number;
@@ -33,6 +34,7 @@ struct JobOpening {
   SpecPtr spec;
   bool root = false;
   std::vector<BlockResult> frontier;
+  Holders holders;
   std::uint64_t seed = 0;
 };
 

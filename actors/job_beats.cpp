@@ -79,7 +79,7 @@ void Job::Machine::beat() {
 
 void Job::Machine::on(NodeId from, const LeaseBeat& beat) {
   if (ended())
-    return send(from, JobOver{id()});
+    return send(from, over());
   auto& p = peer(from);
   if (beat.table == table_digest(from)) {
     p.differing = 0;
@@ -124,7 +124,7 @@ bool Job::Machine::settle_table(NodeId from, const LeaseTable& table) {
 void Job::Machine::on(NodeId from, const LeaseTable& table) {
   if (ended()) {
     if (!table.rows.empty())
-      send(from, JobOver{id()});
+      send(from, over());
     return;
   }
   if (table.rows.empty())
@@ -146,6 +146,7 @@ void Job::Machine::lost(const NodeId& id) {
   for (auto& [key, h] : held)
     if (!h.rooted() && h.lessor == id)
       orphan(h);
+  holder_gone(id); // guard: lost-copy-made-again
 }
 
 void Job::Machine::peer_up(const NodeId& id, std::uint64_t boot) {
@@ -158,6 +159,8 @@ void Job::Machine::peer_up(const NodeId& id, std::uint64_t boot) {
   p.differing = 0;
   if (reborn) // guard: new-boot-voids
     reclaim(id, End::reclaimed);
+  if (reborn)
+    holder_gone(id);
   for (auto& [key, h] : held) {
     if (h.rooted())
       continue;
@@ -180,9 +183,9 @@ void Job::Machine::peer_down(const NodeId& id) {
 void Job::Machine::check_silence() {
   std::vector<NodeId> gone;
   for (auto& [id, p] : peers) {
-    if (!p.partner())
+    if (!p.partner() && !kept_by.contains(id))
       continue;
-    const auto silent = now - p.heard;
+    const auto silent = p.partner() ? now - p.heard : Duration{};
     if (silent >= config.suspect_after)
       p.suspected = true;
     if (silent >= config.reclaim_after || (p.down_at && now >= *p.down_at + config.down_grace))

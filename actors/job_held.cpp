@@ -41,6 +41,7 @@ void Job::Machine::leased(NodeId lessor, const Lease& lease) {
   h.lease = lease.id;
   h.attempt = lease.attempt;
   h.path = lease.path;
+  root_seen = lease.path.front();
   h.since = h.answered = now;
   h.flush_at = now + config.flush_every;
   bind(h);

@@ -3,14 +3,15 @@
 #include "actors/block_sizer.hpp"
 #include "actors/job.hpp"
 #include "actors/spans.hpp"
+#include "net/manifest.hpp"
 
 #include <deque>
 #include <map>
 #include <set>
 
 // The inside of a Job, one noun a file: leases held (job_held.cpp), leases given (job_given.cpp),
-// results taken (job_results.cpp), signs of life (job_beats.cpp), work (job_work.cpp), the root's
-// part (job_root.cpp).
+// results taken (job_results.cpp), ordered output (job_kept.cpp), signs of life (job_beats.cpp),
+// work (job_work.cpp), the root's part (job_root.cpp).
 namespace tessera {
 
 // What one message carries at most; the codec refuses more (net/wire/codec.hpp). Together below its
@@ -36,7 +37,9 @@ inline constexpr std::size_t journaling_max = 64; // Entries that the store has 
 inline constexpr std::size_t narrow_max = 1024;
 inline constexpr std::size_t failures_max = 4096;
 inline constexpr std::uint32_t machine_faults_max =
-    8; // Of one merge or finish, then it is the job's.
+    8;                                             // Of one merge or finish, then it is the job's.
+inline constexpr std::size_t kept_max = 64 * 1024; // Output held elsewhere.
+inline constexpr std::size_t keeping_max = 64;     // Copies on their way here, for a root.
 inline constexpr std::size_t journal_blocks_max = 1024;
 inline constexpr Duration journal_every = std::chrono::milliseconds(100);
 inline constexpr Duration resend_after = std::chrono::seconds(2);
@@ -136,6 +139,19 @@ struct Account {
 };
 using AccountKey = std::pair<NodeId, LeaseId>;
 
+// Ordered output of which a second copy is on its way, and what others hold of it.
+struct Copying {
+  BlockResult done;
+  std::set<NodeId> holders; // Who have it now, or parts of it.
+  NodeId keeper;            // Who is to have it; may be us.
+  std::set<NodeId> tried;   // Who would not.
+  Time since{}, asked{};
+};
+struct Kept {
+  BlockResult done;
+  std::set<NodeId> holders; // Each has all of it.
+};
+
 struct Peer {
   std::uint64_t boot = 0; // 0: not told yet.
   Time heard{};
@@ -176,6 +192,13 @@ struct Job::Machine {
   std::uint64_t lease_offset;
   std::uint64_t leases_made = 0;
   std::map<BlobId, std::set<AccountKey>> pulls;
+  // Ordered output, by manifest.
+  std::map<BlobId, Copying> copying;
+  std::map<BlobId, Kept> kept;
+  std::map<NodeId, std::set<BlobId>> kept_by;
+  std::map<BlobId, NodeId> keeping; // Here, for whom.
+  std::optional<NodeId> root_seen;
+  bool keep_output = false; // When ended.
   // Peers.
   std::map<NodeId, Peer> peers;
   Time beat_at{};
@@ -253,6 +276,7 @@ struct Job::Machine {
   std::optional<Working> end_work(WorkId id);
   void work_done(WorkId id, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns,
                  std::uint64_t used, const RoundEnd& round);
+  void finished(const Partial& partial, std::uint64_t used, const RoundEnd& round);
   void work_failed(WorkId id, const Error& why);
   void ran(const Working& w, const Partial& partial, const Digest& leaves, std::uint64_t cpu_ns);
   void merge_done(const Working& w, const Partial& partial);
@@ -316,6 +340,7 @@ struct Job::Machine {
   Account& account(const AccountKey& key);
   void pull(Account& a);
   void blob_here(const BlobId& blob, bool gone);
+  void copy_here(const BlobId& blob, bool gone);
   void absorb(Account& a);
   std::optional<HeldKey> place(const BlockResult& r, Given* g);
   Ledger::Verdict put(Held& h, const BlockResult& r);
@@ -328,6 +353,26 @@ struct Job::Machine {
   void bytes_lost(const BlobId& blob);
   void prune_accounts();
   void drop_old_accounts();
+
+  // job_kept.cpp
+  void copy(const BlockResult& r, NodeId holder);
+  void fetch_back(const BlockResult& r, std::set<NodeId> holders);
+  void pull_copy(Copying& c);
+  std::optional<NodeId> keeper_for(const Copying& c) const;
+  void next_keeper(Copying& c);
+  void ask_keeper(Copying& c);
+  void keeper_failed(Copying& c);
+  void copied(const BlobId& manifest, bool gone);
+  void note_kept(Kept k);
+  void forget_kept(const BlobId& manifest);
+  void holder_gone(const NodeId& node);
+  void output_lost(Block block);
+  void tend_copies();
+  Duration copy_patience(const Copying& c) const;
+  Holders holders_of(const std::vector<BlockResult>& done) const;
+  void on(NodeId from, const KeepAnswer& answer);
+  void on(NodeId from, const KeepAsk& ask);
+  void kept_here(const BlobId& manifest, bool gone);
 
   // job_beats.cpp
   Peer& peer(const NodeId& id);
@@ -346,7 +391,8 @@ struct Job::Machine {
   bool settle_table(NodeId from, const LeaseTable& table);
 
   // job_root.cpp
-  void resume(const std::vector<BlockResult>& frontier);
+  void resume(const std::vector<BlockResult>& frontier, const Holders& holders);
+  JobOver over() const;
   void journal();
   void journaled(std::uint64_t sequence);
   void look_finished();

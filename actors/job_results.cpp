@@ -8,8 +8,12 @@ namespace tessera {
 
 namespace {
 
-bool is_inline(const Partial& p) {
-  return p.size <= partial_inline_bytes_max;
+bool is_inline(const Partial& p) { // All of it, and not only names.
+  return p.size <= partial_inline_bytes_max && !p.manifest;
+}
+
+Bytes bytes_of_manifest(const Partial& p) {
+  return p.manifest ? p.bytes : Bytes{};
 }
 
 } // namespace
@@ -69,7 +73,7 @@ void Job::Machine::drop_old_accounts() {
 
 void Job::Machine::on(NodeId from, const LeaseResult& r) {
   if (ended())
-    return send(from, JobOver{id()});
+    return send(from, over());
   const AccountKey key{from, r.lease};
   if (!known(key, r))
     return send(from, LeaseRefused{id(), r.lease, "no such lease here"});
@@ -91,13 +95,25 @@ void Job::Machine::pull(Account& a) {
   for (const auto& [block, partial] : a.incoming->done) {
     if (is_inline(partial) || !a.missing.insert(partial.digest).second)
       continue;
-    if (auto& askers = pulls[partial.digest]; askers.insert(key).second && askers.size() == 1)
-      out.emplace_back(std::in_place_type<PullBlob>,
-                       PullBlob{partial.digest, partial.size, a.incoming->holder});
+    if (auto& askers = pulls[partial.digest]; !askers.insert(key).second || askers.size() != 1)
+      continue;
+    if (partial.manifest && rooted)
+      copy({block, partial}, a.incoming->holder);
+    else
+      out.emplace_back(
+          std::in_place_type<PullBlob>,
+          PullBlob{partial.digest, partial.size, {a.incoming->holder}, bytes_of_manifest(partial)});
   }
 }
 
 void Job::Machine::blob_here(const BlobId& blob, bool gone) {
+  kept_here(blob, gone);
+  copied(blob, gone);
+  copy_here(blob, gone);
+}
+
+// A result that waits for it may be taken.
+void Job::Machine::copy_here(const BlobId& blob, bool gone) {
   const auto askers = pulls.extract(blob);
   if (askers.empty()) {
     if (gone)

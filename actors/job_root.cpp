@@ -5,11 +5,15 @@
 // What only the root does: journal, finish, end; and how the end reaches all.
 namespace tessera {
 
-void Job::Machine::resume(const std::vector<BlockResult>& frontier) {
+void Job::Machine::resume(const std::vector<BlockResult>& frontier, const Holders& holders) {
   auto& h = held.at(root_key);
-  for (const auto& r : frontier)
-    if (h.ledger.done(r.block, r.partial).kind == Ledger::Verdict::accepted)
-      h.upheld.add(tree.begin(r.block), tree.end(r.block));
+  for (const auto& r : frontier) {
+    if (h.ledger.done(r.block, r.partial).kind != Ledger::Verdict::accepted)
+      continue;
+    h.upheld.add(tree.begin(r.block), tree.end(r.block));
+    if (const auto by = holders.find(r.partial.digest); by != holders.end())
+      fetch_back(r, {by->second.begin(), by->second.end()});
+  }
   while (!h.ledger.take_fresh(journal_blocks_max).empty()) {} // The journal has them.
 }
 
@@ -23,8 +27,9 @@ void Job::Machine::journal() {
   for (const auto& r : done)
     blocks.push_back(r.block);
   journal_at = now + journal_every;
+  auto holders = holders_of(done);
   out.emplace_back(std::in_place_type<JournalBlocks>,
-                   JournalBlocks{journal_sequence, std::move(done)});
+                   JournalBlocks{journal_sequence, std::move(done), std::move(holders)});
 }
 
 void Job::Machine::journaled(std::uint64_t sequence) {
@@ -38,7 +43,7 @@ void Job::Machine::journaled(std::uint64_t sequence) {
 }
 
 void Job::Machine::look_finished() {
-  if (rooted && !ended() && !merged && held.at(root_key).ledger.complete())
+  if (rooted && !ended() && !merged && copying.empty() && held.at(root_key).ledger.complete())
     merged = held.at(root_key).ledger.partial(tree.root());
 }
 
@@ -47,9 +52,14 @@ void Job::Machine::end(JobState how, Error why) {
     return;
   state = how;
   error = std::move(why);
+  keep_output = state == JobState::done && result.manifest;
   round_end.cpu_ns = held.at(root_key).aside.cpu_ns;
   out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error, round_end});
-  drop_all(JobOver{id()});
+  drop_all(over());
+}
+
+JobOver Job::Machine::over() const {
+  return {id(), keep_output};
 }
 
 // Done beats cancelled: whichever came first at the root stays.
@@ -81,6 +91,10 @@ void Job::Machine::drop_all(const Message& word) {
   held.clear();
   accounts.clear();
   pulls.clear();
+  copying.clear();
+  kept.clear();
+  kept_by.clear();
+  keeping.clear();
   working.clear();
   journaling.clear();
   for (auto& [id, p] : peers)
@@ -89,7 +103,7 @@ void Job::Machine::drop_all(const Message& word) {
   ended_at = now;
 }
 
-void Job::Machine::on(NodeId from, const JobOver&) {
+void Job::Machine::on(NodeId from, const JobOver& word) {
   if (rooted || ended())
     return;
   const bool above = std::any_of(held.begin(), held.end(), [&](const auto& h) {
@@ -99,7 +113,8 @@ void Job::Machine::on(NodeId from, const JobOver&) {
   if (!above)
     return;
   state = JobState::done;
-  drop_all(JobOver{id()});
+  keep_output = word.keep;
+  drop_all(over());
 }
 
 void Job::Machine::on(NodeId, const CancelJob& word) {

@@ -162,12 +162,18 @@ void Job::Machine::work_done(WorkId id, const Partial& partial, const Digest& le
   else if (w->kind == Working::Kind::merge)
     merge_done(*w, partial);
   slot_over[w->slot] = now;
-  if (w->kind == Working::Kind::finish && rooted) {
-    result = partial;
-    fuel = used;
-    round_end = round;
-    end(JobState::done, {});
-  }
+  if (w->kind == Working::Kind::finish)
+    finished(partial, used, round);
+}
+
+void Job::Machine::finished(const Partial& partial, std::uint64_t used, const RoundEnd& round) {
+  finishing = false;
+  if (!merged)
+    return; // Some of it was lost meanwhile.
+  result = partial;
+  fuel = used;
+  round_end = round;
+  end(JobState::done, {});
 }
 
 void Job::Machine::work_failed(WorkId id, const Error& why) {

@@ -64,7 +64,8 @@ struct OpenLeases { // Scheduler to node: find or spawn the job, then hand it th
 struct OpenRoot { // Api, journal or a job of rounds to node.
   SpecPtr spec;
   std::vector<BlockResult> frontier;
-  JobStatus told; // As the journal has it, of a job of rounds.
+  Holders holders = {};
+  JobStatus told = {}; // As the journal has it, of a job of rounds.
 };
 struct ForJob { // To node: tell this job, if it is here.
   JobId job;
@@ -134,7 +135,18 @@ struct SlotReset { // Its worker is new.
 // --- Store ---
 struct PullFor { // Job (or slot, or api) to store; answered to the sender by BlobHere or BlobGone.
   BlobId blob;
-  NodeId holder;
+  std::vector<NodeId> holders;
+};
+// Job to store: all blobs under a manifest, pinned for the job. Answered by BlobHere or BlobGone of
+// the manifest's own id.
+struct CopyFor {
+  JobId job;
+  Bytes manifest;
+  std::vector<NodeId> holders;
+};
+struct ReleaseJob { // Job to store: what it pinned goes, at once or after a while.
+  JobId job;
+  bool keep = false;
 };
 struct BlobHere {
   BlobId blob;
@@ -191,6 +203,8 @@ CAF_ADD_TYPE_ID(tessera, (tessera::WorkFailed))
 CAF_ADD_TYPE_ID(tessera, (tessera::SlotFree))
 CAF_ADD_TYPE_ID(tessera, (tessera::SlotReset))
 CAF_ADD_TYPE_ID(tessera, (tessera::PullFor))
+CAF_ADD_TYPE_ID(tessera, (tessera::CopyFor))
+CAF_ADD_TYPE_ID(tessera, (tessera::ReleaseJob))
 CAF_ADD_TYPE_ID(tessera, (tessera::BlobHere))
 CAF_ADD_TYPE_ID(tessera, (tessera::BlobGone))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalFor))
@@ -238,6 +252,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WorkFailed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SlotFree)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SlotReset)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PullFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::CopyFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ReleaseJob)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobHere)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobGone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalFor)

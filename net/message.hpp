@@ -4,6 +4,7 @@
 #include "net/block.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -205,7 +206,8 @@ inline constexpr std::size_t partial_inline_bytes_max = 4096;
 struct Partial {
   BlobId digest; // blob_id of the bytes.
   std::uint64_t size = 0;
-  Bytes bytes; // Whole when size <= partial_inline_bytes_max, else empty.
+  Bytes bytes;           // Whole when size <= partial_inline_bytes_max, else empty.
+  bool manifest = false; // Of ordered output (net/manifest.hpp); always inline.
 
   bool operator==(const Partial&) const = default;
 };
@@ -294,6 +296,23 @@ struct CancelJob {
 // Root or lessor to thieves: the job is over; drop its leases.
 struct JobOver {
   JobId job;
+  bool keep = false; // Its result names blobs that the receiver may hold: they stay a while.
+};
+
+// Who holds what lies under a manifest, by its blob id.
+using Holders = std::map<BlobId, std::vector<NodeId>>;
+
+// Root to a partner: hold a second copy of all blobs under this manifest, so that they need not
+// pass through the root (architecture 4.4). `holder` gives them.
+struct KeepAsk {
+  JobId job;
+  Bytes manifest; // Encoded.
+  NodeId holder;
+};
+struct KeepAnswer {
+  JobId job;
+  BlobId manifest; // Blob id of those bytes.
+  bool kept = false;
 };
 
 // --- Questions of people, answered for the whole mesh
@@ -314,6 +333,7 @@ struct JobStatus {
   Error error;             // When failed.
   BlobId result;           // When done; of a job of rounds, until then, the state of its round.
   std::uint64_t result_size = 0;
+  bool manifest = false; // `result` is a manifest of that much output; the shares' nodes have it.
   std::vector<NodeShare> shares;
   std::uint64_t fuel = 0;  // When done, of a module that counts it: all calls that made the result.
   std::uint32_t round = 0; // Of a job of rounds: which one it is in, or ended in, from 1.
@@ -358,6 +378,6 @@ struct BlobMissing {
 using Message = std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect,
                              Shuffle, ShuffleReply, StealAsk, Grant, LeaseRefused, LeaseResult,
                              Receipt, LeaseBeat, LeaseTable, CancelJob, JobOver, JobQuery,
-                             JobAnswer, BlobAsk, BlobChunk, BlobMissing>;
+                             JobAnswer, BlobAsk, BlobChunk, BlobMissing, KeepAsk, KeepAnswer>;
 
 } // namespace tessera

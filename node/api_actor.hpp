@@ -2,6 +2,7 @@
 
 #include "actors/shell_actor.hpp"
 #include "net/wire/codec.hpp"
+#include "net/manifest.hpp"
 #include "node/api_json.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
@@ -54,10 +55,28 @@ struct ApiShell {
   StoreAsks store_asks;
   using Pulled = std::function<void(bool here)>;
   struct Pulling {
-    NodeId holder;
+    std::vector<NodeId> holders;
     std::vector<Pulled> then;
   };
   std::map<BlobId, Pulling> pulls;
+
+  // A result that is a manifest, on its way out.
+  struct Fetch {
+    ManifestWalk walk;
+    std::vector<NodeId> holders;
+    struct Piece {
+      BlobId blob;
+      std::uint64_t size;
+      std::optional<bool> here;
+    };
+    std::deque<Piece> ahead = {}; // Asked for, in order.
+    bool entering = false;   // A manifest is asked for.
+    bool failed = false;
+    std::function<void(bool)> opened = {}; // Told once, whether there is a first piece.
+    std::function<void(std::shared_ptr<const Bytes>)> give = {};
+  };
+  std::map<std::uint64_t, Fetch> fetches;
+  std::uint64_t next_fetch = 1;
 
   std::map<std::uint64_t, Caller> preparing; // Their input, in the first slot.
 

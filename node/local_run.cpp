@@ -1,5 +1,6 @@
 #include "node/local_run.hpp"
 
+#include "net/manifest.hpp"
 #include "node/wasm/job.hpp"
 #include "node/worker/block_run.hpp"
 #include "node/worker/worker.hpp"
@@ -222,6 +223,8 @@ private:
       return Error{"E740", settings_.name + " merges to other bytes in another instance",
                    "each microtask by itself gives the same, so merge keeps something",
                    "keep nothing from one call to the next: no global that a later call reads"};
+    if (auto kept = keep_pieces(*ran); !kept)
+      return kept.error();
     report_.microtasks += leaves_.tree.leaves();
     report_.seconds += double(ran->cpu_ns) / 1e9;
     report_.memory_bytes = std::max(report_.memory_bytes, ran->memory_bytes);
@@ -261,9 +264,48 @@ private:
     const auto contents = Contents::of(std::move(last.output));
     if (!contents)
       return contents.error();
-    report_.result = to_bytes(contents->bytes());
+    report_.result = last.manifest ? assembled(contents->bytes()) : to_bytes(contents->bytes());
     report_.leaf_items = suggested(report_.seconds * 1e9 / double(report_.microtasks));
     return report_;
+  }
+
+  // --- Ordered output
+  Status keep_pieces(CallDone& done) {
+    const auto rows = rows_of(done);
+    if (!rows)
+      return rows.error();
+    auto contents = Contents::of(std::move(done.pieces));
+    if (!contents)
+      return contents.error();
+    pieces_ = std::move(*contents);
+    std::size_t at = 0;
+    for (const auto& [id, size] : *rows) {
+      piece_at_[id] = {at, size};
+      at += size;
+    }
+    return Nothing{};
+  }
+
+  ByteView piece(const BlobId& id) const {
+    const auto [at, size] = piece_at_.at(id);
+    return pieces_.bytes().subspan(at, size);
+  }
+
+  // What the worker made itself: a manifest that does not fit is our own bug.
+  Bytes assembled(ByteView manifest) const {
+    Bytes all;
+    ManifestWalk walk{*Manifest::of(manifest)};
+    while (const auto part = walk.next()) {
+      const auto bytes = piece(part->blob);
+      if (part->manifest) {
+        [[maybe_unused]] const bool entered = walk.enter(bytes);
+        assert(entered);
+        continue;
+      }
+      all.insert(all.end(), bytes.begin(), bytes.end());
+      walk.pass();
+    }
+    return all;
   }
 
   // --- Differences
@@ -314,6 +356,8 @@ private:
   std::array<Source, 4> inputs_; // By their roles.
   LocalReport report_;
   std::uint64_t calls_ = 0, done_ = 0;
+  Contents pieces_; // Of ordered output, of the run at once.
+  std::map<BlobId, std::pair<std::size_t, std::size_t>> piece_at_;
   std::vector<BlobId> digests_; // Of the microtasks, upwards.
   std::optional<std::uint64_t> differs_;
   std::string how_;

@@ -23,6 +23,11 @@ struct KeepBlob { // To store; answered by Kept.
   PayloadPtr bytes;
   bool check = false; // Whether the id must be proven first (E113).
 };
+struct KeepPieces { // To store; answered by Kept. Ordered output, pinned for its job.
+  JobId job;
+  PayloadPtr pieces; // One behind the other.
+  std::vector<PieceRow> rows;
+};
 struct AcceptJob { // To store; answered by Kept once it is in the journal.
   SpecPtr spec;
 };
@@ -35,6 +40,7 @@ struct Roots {
   struct Root {
     JobStatus status;
     std::vector<BlockResult> frontier;
+    Holders holders;
   };
   std::vector<Root> roots;
 };
@@ -53,6 +59,10 @@ struct HttpCall { // From the server to api.
   std::shared_ptr<HttpRequest> request;
   HttpRespond respond;
 };
+struct NextPiece { // From the server to api: of a result that goes out piece by piece.
+  std::uint64_t fetch = 0;
+  std::function<void(std::shared_ptr<const Bytes>)> give; // Empty: nobody wants more.
+};
 struct SavePeers { // To store.
   std::vector<PeerAddress> peers;
 };
@@ -67,6 +77,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(tessera_node, caf::id_block::tessera::end)
 CAF_ADD_TYPE_ID(tessera_node, (tessera::FilesAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::FilesAnswer))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::KeepBlob))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::KeepPieces))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::AcceptJob))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Kept))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::RootsAsk))
@@ -74,6 +85,7 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::Roots))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PrepareFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Prepared))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::HttpCall))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::NextPiece))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
@@ -82,6 +94,7 @@ CAF_END_TYPE_ID_BLOCK(tessera_node)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::KeepBlob)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::KeepPieces)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::AcceptJob)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Kept)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RootsAsk)
@@ -89,6 +102,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Roots)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PrepareFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Prepared)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::HttpCall)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::NextPiece)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)

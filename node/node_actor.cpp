@@ -84,10 +84,13 @@ void keep_job(Self self, const SignedSpec& spec, const caf::actor& job, bool roo
   keep(self, job, (spec.spec.round > 0 ? "round " : "job ") + to_hex(spec.id).substr(0, 12));
 }
 
-void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResult> frontier) {
+void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResult> frontier,
+               Holders holders) {
   auto& s = self->state;
   const auto job = self->spawn(
-      job_actor, JobOpening{s.setup.job, spec, root, std::move(frontier), dice()}, wiring_of(self));
+      job_actor,
+      JobOpening{s.setup.job, spec, root, std::move(frontier), std::move(holders), dice()},
+      wiring_of(self));
   keep_job(self, *spec, job, root);
 }
 
@@ -107,7 +110,7 @@ void open_root(Self self, const OpenRoot& open) {
   else if (open.spec->spec.shape != Shape::range)
     start_rounds(self, open.spec, open.told);
   else
-    start_job(self, open.spec, true, open.frontier);
+    start_job(self, open.spec, true, open.frontier, open.holders);
 }
 
 template<class What>
@@ -123,7 +126,7 @@ void open_leases(Self self, const OpenLeases& open) {
   if (s.leaving)
     return; // Their lessor hears of it by the next beat.
   if (!s.jobs.contains(accepted.spec->id))
-    start_job(self, accepted.spec, false, {});
+    start_job(self, accepted.spec, false, {}, {});
   for (const auto& lease : accepted.leases)
     tell(s.jobs.at(accepted.spec->id).actor, LeasedFrom{accepted.lessor, lease});
 }
@@ -146,9 +149,9 @@ void resume(Self self) {
   self->request(self->state.wiring.store, caf::infinite, RootsAsk{})
       .then(
           [=](const Roots& roots) {
-            for (const auto& [status, frontier] : roots.roots)
+            for (const auto& [status, frontier, holders] : roots.roots)
               if (!ended(status.state))
-                open_root(self, OpenRoot{status.spec, frontier, status});
+                open_root(self, OpenRoot{status.spec, frontier, holders, status});
             tell(self->state.wiring.api, roots);
           },
           [](const caf::error&) {}); // The store died; its successor is asked.

@@ -391,9 +391,11 @@ void prepared(Self self, caf::response_promise promise, CallDone& done) {
   });
 }
 
-void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
-  WorkDone news{call.id,   {done.digest, done.output.size, {}},         done.leaves, done.cpu_ns,
-                done.fuel, {done.over, done.tasks_run, done.tasks_left}};
+// With its pieces in the store.
+void output_done(Self self, const SlotShell::Call& call, CallDone& done) {
+  WorkDone news{call.id,     {done.digest, done.output.size, {}, done.manifest},
+                done.leaves, done.cpu_ns,
+                done.fuel,   {done.over, done.tasks_run, done.tasks_left}};
   if (done.output.size <= partial_inline_bytes_max) {
     auto contents = Contents::of(std::move(done.output));
     if (!contents)
@@ -407,6 +409,23 @@ void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
       self->send(call.owner, news);
     else
       self->send(call.owner, WorkFailed{news.id, why});
+  });
+}
+
+void work_done(Self self, const SlotShell::Call& call, CallDone& done) {
+  if (done.pieces.size == 0)
+    return output_done(self, call, done);
+  auto rows = rows_of(done);
+  if (!rows)
+    return tell_failed(self, call, rows.error());
+  KeepPieces pieces{call.spec->id, std::make_shared<Payload>(std::move(done.pieces)),
+                    std::move(*rows)};
+  const auto rest = std::make_shared<CallDone>(std::move(done));
+  self->state.store_asks.ask<Kept>(self, std::move(pieces), [=](const Kept& kept) {
+    if (kept.ok)
+      output_done(self, call, *rest);
+    else
+      tell_failed(self, call, kept.why);
   });
 }
 

@@ -13,6 +13,9 @@ constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
 constexpr std::size_t pulls_max = 1024;
 constexpr std::uint64_t journal_room = 1 << 20;         // Guess: more than one write of it takes.
 constexpr auto disk_patience = std::chrono::seconds(5); // Before a full disk is tried again.
+constexpr std::size_t copies_max = 256;
+constexpr std::size_t givers_max = 64;
+constexpr auto output_stays = std::chrono::hours(24); // After its job is over here.
 
 void to_peer(Self self, const NodeId& peer, Message message) {
   tell(self->state.wiring->mesh, ToPeer{peer, std::make_shared<const Message>(std::move(message))});
@@ -33,10 +36,36 @@ void arm_pulls(Self self) {
   arm(self, s.armed, due);
 }
 
+void pin_for(Self self, const JobId& job, const BlobId& blob) {
+  self->state.released.erase(job);
+  if (self->state.needed[job].insert(blob).second)
+    self->state.blobs->pin(blob);
+}
+
+void unpin_all(Self self, const JobId& job) {
+  auto& s = self->state;
+  s.released.erase(job);
+  if (const auto needed = s.needed.extract(job); !needed.empty())
+    for (const auto& blob : needed.mapped())
+      s.blobs->unpin(blob);
+}
+
+// Output of others' jobs, which they have had time enough to fetch.
+void unpin_old(Self self) {
+  std::vector<JobId> old;
+  for (const auto& [job, since] : self->state.released)
+    if (now(self) >= since + output_stays)
+      old.push_back(job);
+  for (const auto& job : old)
+    unpin_all(self, job);
+}
+
 // On a full disk, what can be had again makes room for what cannot.
 template<class Write>
 Status with_room(Self self, std::uint64_t bytes, Write write) {
   auto written = write();
+  if (!written && written.error().code == "E111")
+    unpin_old(self);
   while (!written && written.error().code == "E111" && self->state.blobs->forget(bytes))
     written = write();
   return written;
@@ -49,6 +78,23 @@ Status write_journal(Self self, Write write) {
   return with_room(self, journal_room, [&] { return write(*self->state.journal); });
 }
 
+void note_giver(Self self, const NodeId& holder) {
+  auto& gave = self->state.gave;
+  std::erase(gave, holder);
+  gave.push_front(holder);
+  if (gave.size() > givers_max)
+    gave.pop_back();
+}
+
+// Who gave last is asked first.
+std::vector<NodeId> in_order(Self self, std::vector<NodeId> holders) {
+  const auto& gave = self->state.gave;
+  std::stable_sort(holders.begin(), holders.end(), [&](const NodeId& a, const NodeId& b) {
+    return std::find(gave.begin(), gave.end(), a) < std::find(gave.begin(), gave.end(), b);
+  });
+  return holders;
+}
+
 void perform(Self self, const BlobId& id, PullEffects effects) {
   auto& s = self->state;
   for (auto& effect : effects) {
@@ -59,6 +105,8 @@ void perform(Self self, const BlobId& id, PullEffects effects) {
     auto over = s.pulls.extract(id);
     const auto& wanted_by = over.mapped().wanted_by;
     const auto* pulled = std::get_if<Pulled>(&effect);
+    if (pulled)
+      note_giver(self, over.mapped().pull.holder());
     if (pulled && put(self, id, pulled->bytes))
       tell_all(wanted_by, BlobHere{id});
     else
@@ -75,7 +123,8 @@ void pull_for(Self self, const PullFor& want, caf::actor who) {
   }
   if (const auto known = s.pulls.find(want.blob); known != s.pulls.end()) {
     known->second.wanted_by.push_back(std::move(who));
-    perform(self, want.blob, known->second.pull.add_holder(want.holder));
+    for (const auto& holder : want.holders)
+      perform(self, want.blob, known->second.pull.add_holder(holder));
     return;
   }
   if (s.pulls.size() >= pulls_max) {
@@ -84,9 +133,83 @@ void pull_for(Self self, const PullFor& want, caf::actor who) {
   }
   auto& pulling =
       s.pulls
-          .emplace(want.blob, StoreShell::Pulling{{{}, want.blob, {want.holder}}, {std::move(who)}})
+          .emplace(want.blob, StoreShell::Pulling{{{}, want.blob, in_order(self, want.holders)},
+                                                  {std::move(who)}})
           .first->second;
   perform(self, want.blob, pulling.pull.start(now(self)));
+}
+
+// --- Copies of ordered output
+
+void go_on(Self self, const BlobId& manifest);
+
+// Some of it is here, or nowhere.
+void copy_told(Self self, const BlobId& blob, bool here) {
+  std::vector<BlobId> waiting;
+  for (const auto& [manifest, c] : self->state.copies)
+    if (c.copy.awaits(blob))
+      waiting.push_back(manifest);
+  for (const auto& manifest : waiting) {
+    auto& c = self->state.copies.at(manifest).copy;
+    const auto bytes =
+        c.awaits_manifest(blob) ? self->state.blobs->bytes(blob) : Result<Mapping>{Mapping{}};
+    if (here && bytes)
+      c.here(blob, bytes->bytes());
+    else
+      c.gone();
+    go_on(self, manifest);
+  }
+}
+
+void go_on(Self self, const BlobId& manifest) {
+  auto& s = self->state;
+  auto& c = s.copies.at(manifest);
+  std::vector<BlobId> absent;
+  for (auto wanted = c.copy.next(); !wanted.empty(); wanted = c.copy.next())
+    for (const auto& blob : wanted) {
+      pin_for(self, c.job, blob);
+      const auto bytes = s.blobs->has(blob) ? s.blobs->bytes(blob) : Result<Mapping>{Error{}};
+      if (bytes)
+        c.copy.here(blob, bytes->bytes());
+      else
+        absent.push_back(blob);
+    }
+  const auto me = caf::actor_cast<caf::actor>(self);
+  for (const auto& blob : absent)
+    tell(me, PullFor{blob, c.holders}, me);
+  if (!c.copy.failed() && !c.copy.whole())
+    return;
+  const auto over = s.copies.extract(manifest);
+  if (over.mapped().copy.whole())
+    tell_all(over.mapped().wanted_by, BlobHere{manifest});
+  else
+    tell_all(over.mapped().wanted_by, BlobGone{manifest});
+}
+
+void copy_for(Self self, const CopyFor& want, caf::actor who) {
+  auto& s = self->state;
+  const auto id = blob_id(want.manifest);
+  const auto manifest = Manifest::of(want.manifest);
+  if (const auto known = s.copies.find(id); known != s.copies.end()) {
+    known->second.wanted_by.push_back(std::move(who));
+    return;
+  }
+  if (!manifest || s.copies.size() >= copies_max) {
+    tell(who, BlobGone{id});
+    return;
+  }
+  s.copies.emplace(id,
+                   StoreShell::Copying{Copy{*manifest}, want.job, want.holders, {std::move(who)}});
+  go_on(self, id);
+}
+
+void release(Self self, const ReleaseJob& what) {
+  auto& s = self->state;
+  if (!what.keep)
+    unpin_all(self, what.job);
+  else if (s.needed.contains(what.job))
+    s.released[what.job] = now(self);
+  unpin_old(self);
 }
 
 void serve(Self self, const NodeId& from, const BlobAsk& ask) {
@@ -161,22 +284,24 @@ Kept keep(Self self, const KeepBlob& blob) {
   return kept(put(self, blob.id, contents->bytes()));
 }
 
-void pin_for(Self self, const JobId& job, const BlobId& blob) {
-  if (self->state.needed[job].insert(blob).second)
-    self->state.blobs->pin(blob);
+Kept keep_pieces(Self self, const KeepPieces& what) {
+  const auto contents = Contents::of(copy_of(*what.pieces));
+  if (!contents)
+    return {false, contents.error()};
+  std::uint64_t at = 0;
+  for (const auto& [id, size] : what.rows) {
+    pin_for(self, what.job, id);
+    if (auto written = put(self, id, contents->bytes().subspan(at, size)); !written)
+      return kept(written);
+    at += size;
+  }
+  return {true, {}};
 }
 
 void pin_done(Self self, const JobId& job, const std::vector<BlockResult>& done) {
   for (const auto& [block, partial] : done)
     if (partial.size > partial_inline_bytes_max)
       pin_for(self, job, partial.digest);
-}
-
-void unpin_all(Self self, const JobId& job) {
-  auto& s = self->state;
-  if (const auto needed = s.needed.extract(job); !needed.empty())
-    for (const auto& blob : needed.mapped())
-      s.blobs->unpin(blob);
 }
 
 // Of a round that is over: its state and partials are of no more use to anybody. What its job was
@@ -230,8 +355,9 @@ void journal(Self self, const JournalFor& what, const caf::actor& who) {
     return;
   }
   pin_done(self, what.job, what.blocks.done);
-  const auto written = write_journal(
-      self, [&](Journal& journal) { return journal.blocks_done(what.job, what.blocks.done); });
+  const auto written = write_journal(self, [&](Journal& journal) {
+    return journal.blocks_done(what.job, what.blocks.done, what.blocks.holders);
+  });
   if (written)
     tell(who, Journaled{what.blocks.sequence});
   else
@@ -255,7 +381,7 @@ void ended(Self self, const JournalEnd& end) {
   const bool done = status.state == JobState::done;
   if (done)
     pin_for(self, job.id, status.result);
-  const bool kept_result = !done || status.result_size > partial_inline_bytes_max ||
+  const bool kept_result = !done || end.result.size > partial_inline_bytes_max ||
                            put(self, status.result, end.result.bytes).ok();
   if (!kept_result ||
       !write_journal(self, [&](Journal& journal) { return journal.job_ended(job, end.round); })) {
@@ -263,7 +389,8 @@ void ended(Self self, const JournalEnd& end) {
     return;
   }
   if (done)
-    s.blobs->pin(status.result);
+    for (const auto& blob : result_blobs(status.result, *s.blobs))
+      s.blobs->pin(blob);
   drop_all(self, end.round);
   unpin_all(self, job.id);
   tell(s.wiring->api, JobNews{status, true});
@@ -271,9 +398,11 @@ void ended(Self self, const JournalEnd& end) {
 
 // Done blocks count only while their bytes are here.
 std::vector<BlockResult> held(Self self, std::vector<BlockResult> done) {
+  auto& blobs = *self->state.blobs;
   std::erase_if(done, [&](const BlockResult& r) {
-    return r.partial.size > partial_inline_bytes_max &&
-           !self->state.blobs->intact(r.partial.digest);
+    const auto needed = partial_blobs(r.partial, blobs);
+    return !std::all_of(needed.begin(), needed.end(),
+                        [&](const BlobId& blob) { return blobs.intact(blob); });
   });
   return done;
 }
@@ -306,12 +435,13 @@ Roots roots(Self self) {
     if (!spec)
       continue; // Of another mesh, before this folder was moved.
     job.done = held(self, std::move(job.done));
-    for (const auto& blob : needed_blobs(job, spec->spec))
+    for (const auto& blob : needed_blobs(job, spec->spec, *self->state.blobs))
       if (job.ended_ms > 0)
         self->state.blobs->pin(blob);
       else
         pin_for(self, job.id, blob);
-    answer.roots.push_back({status_of(self, job, spec), std::move(job.done)});
+    answer.roots.push_back(
+        {status_of(self, job, spec), std::move(job.done), std::move(job.holders)});
   }
   return answer;
 }
@@ -335,6 +465,14 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const PullFor& want) {
         pull_for(self, want, caf::actor_cast<caf::actor>(self->current_sender()));
       },
+      [=](const PullFor& want, caf::actor& who) { pull_for(self, want, std::move(who)); },
+      [=](const CopyFor& want) {
+        copy_for(self, want, caf::actor_cast<caf::actor>(self->current_sender()));
+      },
+      [=](const BlobHere& here) { copy_told(self, here.blob, true); },
+      [=](const BlobGone& gone) { copy_told(self, gone.blob, false); },
+      [=](const KeepPieces& pieces) { return keep_pieces(self, pieces); },
+      [=](const ReleaseJob& what) { release(self, what); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
       [=](const FilesAsk& ask) { return files(self, ask); },
       [=](const KeepBlob& blob) { return keep(self, blob); },

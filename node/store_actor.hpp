@@ -4,6 +4,7 @@
 #include "net/wire/codec.hpp"
 #include "node/messages_actor.hpp"
 #include "node/store/blobs.hpp"
+#include "node/store/copy.hpp"
 #include "node/store/pull.hpp"
 
 #include <map>
@@ -31,7 +32,16 @@ struct StoreShell {
     std::vector<caf::actor> wanted_by;
   };
   std::map<BlobId, Pulling> pulls;
+  std::deque<NodeId> gave; // Who gave blobs, the last first: what lies beside them is there too.
+  struct Copying {
+    Copy copy;
+    JobId job;
+    std::vector<NodeId> holders;
+    std::vector<caf::actor> wanted_by;
+  };
+  std::map<BlobId, Copying> copies;         // By their manifest.
   std::map<JobId, std::set<BlobId>> needed; // Pinned until the job has ended.
+  std::map<JobId, Time> released;           // Those that stay a while longer.
   std::optional<Time> armed;
 };
 

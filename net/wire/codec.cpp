@@ -143,6 +143,8 @@ struct PacketWriter {
   void operator()(const LeaseTable& m) { to_wire(to.initLeaseTable(), m); }
   void operator()(const CancelJob& m) { to_wire(to.initCancelJob(), m.cancel->seal); }
   void operator()(const JobOver& m) { to_wire(to.initJobOver(), m); }
+  void operator()(const KeepAsk& m) { to_wire(to.initKeepAsk(), m); }
+  void operator()(const KeepAnswer& m) { to_wire(to.initKeepAnswer(), m); }
   void operator()(const JobQuery& m) { to_wire(to.initJobQuery(), m); }
   void operator()(const JobAnswer& m) { to_wire(to.initJobAnswer(), m); }
   void operator()(const BlobAsk& m) { to_wire(to.initBlobAsk(), m); }
@@ -200,6 +202,10 @@ Message message_in(wire::Packet::Reader from, const Sender& sender) {
     return from_wire(from.getBlobChunk());
   case wire::Packet::BLOB_MISSING:
     return from_wire(from.getBlobMissing());
+  case wire::Packet::KEEP_ASK:
+    return from_wire(from.getKeepAsk());
+  case wire::Packet::KEEP_ANSWER:
+    return from_wire(from.getKeepAnswer());
   }
   throw wire::Refusal{"a message is of an unknown kind"};
 }

@@ -1,5 +1,6 @@
 #include "net/wire/job_messages.hpp"
 
+#include "net/manifest.hpp"
 #include "net/wire/codec.hpp"
 #include "net/wire/flat.hpp"
 
@@ -218,15 +219,22 @@ void to_wire(Partial::Builder to, const tessera::Partial& partial) {
   to.setDigest(data_of(partial.digest.view()));
   to.setSize(partial.size);
   to.setBytes(data_of(partial.bytes));
+  to.setManifest(partial.manifest);
+}
+
+void check_manifest(ByteView bytes) {
+  require(Manifest::of(bytes).has_value(), "a manifest is none");
 }
 
 tessera::Partial from_wire(Partial::Reader from) {
   tessera::Partial partial{digest(from.getDigest()), from.getSize(),
-                           bounded(from.getBytes(), partial_inline_bytes_max)};
+                           bounded(from.getBytes(), partial_inline_bytes_max), from.getManifest()};
   const bool whole = partial.size <= partial_inline_bytes_max;
   require(partial.bytes.size() == (whole ? partial.size : 0),
           "a partial's bytes are not of its size");
   require(!whole || blob_id(partial.bytes) == partial.digest, "a partial's digest does not fit");
+  if (partial.manifest)
+    check_manifest(partial.bytes);
   return partial;
 }
 
@@ -345,10 +353,34 @@ tessera::LeaseTable from_wire(LeaseTable::Reader from) {
 
 void to_wire(JobOver::Builder to, const tessera::JobOver& over) {
   to.setJob(data_of(over.job.view()));
+  to.setKeep(over.keep);
 }
 
 tessera::JobOver from_wire(JobOver::Reader from) {
-  return {digest(from.getJob())};
+  return {digest(from.getJob()), from.getKeep()};
+}
+
+void to_wire(KeepAsk::Builder to, const tessera::KeepAsk& ask) {
+  to.setJob(data_of(ask.job.view()));
+  to.setManifest(data_of(ask.manifest));
+  to.setHolder(data_of(ask.holder.view()));
+}
+
+tessera::KeepAsk from_wire(KeepAsk::Reader from) {
+  tessera::KeepAsk ask{digest(from.getJob()), bounded(from.getManifest(), partial_inline_bytes_max),
+                       node_id(from.getHolder())};
+  check_manifest(ask.manifest);
+  return ask;
+}
+
+void to_wire(KeepAnswer::Builder to, const tessera::KeepAnswer& answer) {
+  to.setJob(data_of(answer.job.view()));
+  to.setManifest(data_of(answer.manifest.view()));
+  to.setKept(answer.kept);
+}
+
+tessera::KeepAnswer from_wire(KeepAnswer::Reader from) {
+  return {digest(from.getJob()), digest(from.getManifest()), from.getKept()};
 }
 
 // --- Questions
@@ -366,6 +398,7 @@ void to_wire(JobStatus::Builder to, const tessera::JobStatus& status) {
     to_wire(to.initError(), status.error);
   to.setResult(data_of(status.result.view()));
   to.setResultSize(status.result_size);
+  to.setManifest(status.manifest);
   to.setFuel(status.fuel);
   to.setRound(status.round);
   to.setTasksRun(status.tasks_run);
@@ -387,6 +420,7 @@ tessera::JobStatus from_wire(JobStatus::Reader from, const MeshId& mesh) {
     status.error = from_wire(from.getError());
   status.result = digest(from.getResult());
   status.result_size = from.getResultSize();
+  status.manifest = from.getManifest();
   status.fuel = from.getFuel();
   status.round = from.getRound();
   status.tasks_run = from.getTasksRun();

@@ -35,6 +35,8 @@ struct Packet {
     blobAsk @20 :BlobAsk;
     blobChunk @21 :BlobChunk;
     blobMissing @22 :BlobMissing;
+    keepAsk @23 :KeepAsk;
+    keepAnswer @24 :KeepAnswer;
   }
 }
 
@@ -199,6 +201,7 @@ struct Partial {
   digest @0 :Data; # The blob id of the bytes.
   size @1 :UInt64;
   bytes @2 :Data;  # All of them up to 4,096, else none.
+  manifest @3 :Bool; # The bytes are a manifest; always inline.
 }
 
 struct BlockResult {
@@ -278,6 +281,19 @@ struct LeaseTable {
 
 struct JobOver {
   job @0 :Data;
+  keep @1 :Bool; # Its result is a manifest: keep what you have of it.
+}
+
+struct KeepAsk {
+  job @0 :Data;
+  manifest @1 :Data;
+  holder @2 :Data;
+}
+
+struct KeepAnswer {
+  job @0 :Data;
+  manifest @1 :Data; # The blob id of its bytes.
+  kept @2 :Bool;
 }
 
 # --- Questions of people ---
@@ -300,13 +316,14 @@ struct JobStatus {
   peers @6 :UInt32;
   error @7 :Failure; # May be null.
   result @8 :Data; # Blob id; 32 zero bytes while there is none.
-  resultSize @9 :UInt64;
+  resultSize @9 :UInt64; # Of the output, also where `result` is a manifest of it.
   shares @10 :List(NodeShare); # At most 1,024.
   fuel @11 :UInt64; # When done, of a module that counts it.
   round @12 :UInt32; # Of a job of rounds: which one it is in, from 1.
   tasksRun @13 :UInt64; # Of a tree job: before this round, as the next two.
   tasksLeft @14 :UInt64;
   budget @15 :UInt32;
+  manifest @16 :Bool; # `result` is a manifest.
 }
 
 struct JobQuery {

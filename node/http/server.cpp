@@ -113,16 +113,24 @@ const char* status_phrase(int status) {
 // The last answer on its connection, or not.
 enum class Then { stay, hang_up };
 
-void send(const restinio::request_handle_t& request, const HttpReply& reply,
-          Then then = Then::stay) {
-  const auto code = restinio::http_status_code_t{static_cast<std::uint16_t>(reply.status)};
-  auto response =
-      request->create_response(restinio::http_status_line_t{code, status_phrase(reply.status)});
+restinio::http_status_line_t status_line(const HttpReply& reply) {
+  return {restinio::http_status_code_t{static_cast<std::uint16_t>(reply.status)},
+          status_phrase(reply.status)};
+}
+
+template<class Response>
+void add_headers(Response& response, const HttpReply& reply) {
   response.append_header(restinio::http_field::content_type, reply.content_type);
   response.append_header("X-Content-Type-Options", "nosniff");
   response.append_header(restinio::http_field::cache_control, "no-store");
   for (const auto& [name, value] : reply.headers)
     response.append_header(name, value);
+}
+
+void send(const restinio::request_handle_t& request, const HttpReply& reply,
+          Then then = Then::stay) {
+  auto response = request->create_response(status_line(reply));
+  add_headers(response, reply);
   if (reply.body && !reply.body->empty())
     response.set_body(reply.body);
   if (then == Then::hang_up)
@@ -182,10 +190,20 @@ public:
     if (it == waiting_.end())
       return;
     // Under the lock: the io_context may be gone once close() has been called.
-    asio::post(io_, [request = std::move(it->second), reply = std::move(reply)] {
-      send_or_drop(request, reply);
+    asio::post(io_, [self = shared_from_this(), request = std::move(it->second),
+                     reply = std::move(reply)] {
+      if (reply.stream)
+        std::make_shared<Streaming>(self, request, reply)->go_on();
+      else
+        send_or_drop(request, reply);
     });
     waiting_.erase(it);
+  }
+
+  void later(std::function<void()> act) {
+    const std::lock_guard lock{mutex_};
+    if (!closed_)
+      asio::post(io_, std::move(act));
   }
 
   void close() {
@@ -202,6 +220,57 @@ public:
   void forget_handler() { handler_ = nullptr; }
 
 private:
+  // A body on its way, one piece at a time. Its connection ends with it: a body that is cut is to be
+  // seen. On the io_context's thread.
+  class Streaming : public std::enable_shared_from_this<Streaming> {
+  public:
+    Streaming(std::weak_ptr<Pending> pending, const restinio::request_handle_t& request,
+              const HttpReply& reply)
+        : pending_(std::move(pending)), stream_(reply.stream), left_(stream_->size),
+          response_(request->create_response<restinio::user_controlled_output_t>(
+              status_line(reply))) {
+      add_headers(response_, reply);
+      response_.connection_close().set_content_length(stream_->size);
+    }
+
+    void go_on() {
+      if (left_ == 0)
+        return done();
+      stream_->next([self = shared_from_this()](std::shared_ptr<const Bytes> piece) {
+        if (const auto pending = self->pending_.lock())
+          pending->later([self, piece = std::move(piece)] { self->came(piece); });
+      });
+    }
+
+  private:
+    void came(const std::shared_ptr<const Bytes>& piece) {
+      if (!piece || piece->size() > left_)
+        return done();
+      left_ -= piece->size();
+      try {
+        response_.append_body(piece).flush([self = shared_from_this()](const auto& failed) {
+          if (!failed)
+            self->go_on();
+        });
+      } catch (const std::exception&) {
+        // The client is gone.
+      }
+    }
+
+    void done() {
+      try {
+        response_.done();
+      } catch (const std::exception&) {
+        // The client is gone.
+      }
+    }
+
+    std::weak_ptr<Pending> pending_;
+    std::shared_ptr<HttpReply::Stream> stream_;
+    std::uint64_t left_;
+    restinio::response_builder_t<restinio::user_controlled_output_t> response_;
+  };
+
   // Answers when nobody else did: a handler that drops its HttpRespond leaves no client hanging.
   struct Ticket {
     std::weak_ptr<Pending> pending;

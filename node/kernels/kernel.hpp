@@ -62,6 +62,14 @@ public:
     std::uint64_t tasks_run = 0, tasks_left = 0;
   };
   virtual Usage usage() { return {}; }
+  // Of ordered output: blobs put aside since this was asked last, and whether the last output is a
+  // manifest of such. Others tell nothing.
+  struct Pieces {
+    bool manifest = false;
+    Bytes bytes; // One behind the other.
+    Bytes rows;  // Of each {32 bytes id, u64 size}.
+  };
+  virtual Pieces take_pieces() { return {}; }
 };
 
 class Kernel {

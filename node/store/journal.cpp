@@ -17,6 +17,8 @@ constexpr const char* schema = R"sql(
   create table if not exists done (
     job blob not null, level integer not null, idx integer not null, digest blob not null,
     size integer not null, bytes blob, primary key (job, level, idx)) without rowid;
+  create table if not exists manifests (
+    job blob not null, digest blob not null, holders blob, primary key (job, digest)) without rowid;
   create table if not exists peers (id blob, host text, port integer);
 )sql";
 
@@ -93,6 +95,22 @@ private:
   int bound_ = 0, column_ = 0;
 };
 
+Bytes joined(const std::vector<NodeId>& nodes) {
+  Bytes bytes;
+  for (const auto& node : nodes)
+    bytes.insert(bytes.end(), node.key.begin(), node.key.end());
+  return bytes;
+}
+
+std::vector<NodeId> split(ByteView bytes) {
+  std::vector<NodeId> nodes(bytes.size() / sizeof(NodeId::key));
+  for (std::size_t i = 0; i != nodes.size(); ++i) {
+    auto& key = nodes[i].key;
+    std::copy_n(bytes.begin() + std::ptrdiff_t(i * key.size()), key.size(), key.begin());
+  }
+  return nodes;
+}
+
 struct Accept : Statement {
   Accept(sqlite3* db, const JobId& id, const Bytes& envelope)
       : Statement(db, "insert into jobs (id, envelope, state) values (?, ?, ?)"
@@ -101,15 +119,25 @@ struct Accept : Statement {
   }
 };
 
+struct DropBlocks { // What is done of a job.
+  DropBlocks(sqlite3* db, const JobId& id)
+      : blocks{db, "delete from done where job = ?"}, names{db,
+                                                            "delete from manifests where job = ?"} {
+    blocks << id;
+    names << id;
+  }
+  bool done() { return blocks.done() && names.done(); }
+  Statement blocks, names;
+};
+
 // A job and what is done of it.
 struct Forget {
-  Forget(sqlite3* db, const JobId& id)
-      : blocks{db, "delete from done where job = ?"}, job{db, "delete from jobs where id = ?"} {
-    blocks << id;
+  Forget(sqlite3* db, const JobId& id) : blocks{db, id}, job{db, "delete from jobs where id = ?"} {
     job << id;
   }
   bool done() { return blocks.done() && job.done(); }
-  Statement blocks, job;
+  DropBlocks blocks;
+  Statement job;
 };
 
 bool run(sqlite3* db, const char* sql) {
@@ -194,19 +222,30 @@ Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
   return Nothing{};
 }
 
-Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done) {
+Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done,
+                            const Holders& holders) {
+  Statement names{db_->db, "delete from manifests where job = ?1 and digest in (select digest from "
+                           "done where job = ?1 and level < ?2 and (idx >> (?2 - level)) = ?3)"};
   Statement inside{db_->db,
-                   "delete from done where job = ? and level < ? and (idx >> (? - level)) = ?"};
+                   "delete from done where job = ?1 and level < ?2 and (idx >> (?2 - level)) = ?3"};
   Statement add{db_->db, "insert or replace into done values (?, ?, ?, ?, ?, ?)"};
+  Statement name{db_->db, "insert or replace into manifests values (?, ?, ?)"};
   return db_->at_once([&] {
     return std::all_of(done.begin(), done.end(), [&](const BlockResult& result) {
       const auto& [block, partial] = result;
-      inside.again();
-      add.again();
-      inside << id << std::int64_t{block.level} << std::int64_t{block.level} << block.index;
+      for (auto* s : {&names, &inside, &add, &name})
+        s->again();
+      for (auto* s : {&names, &inside})
+        *s << id << std::int64_t{block.level} << block.index;
       add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
           << ByteView{partial.bytes};
-      return inside.done() && add.done();
+      if (!names.done() || !inside.done() || !add.done())
+        return false;
+      if (!partial.manifest)
+        return true;
+      const auto who = holders.find(partial.digest);
+      const auto nodes = who == holders.end() ? Bytes{} : joined(who->second);
+      return (name << id << partial.digest << ByteView{nodes}).done();
     });
   });
 }
@@ -227,8 +266,7 @@ Status Journal::job_ended(const JournaledJob& job, const JobId& round) {
   end << std::int64_t(job.state) << job.ended_ms << job.error.code << job.error.what
       << job.error.why << job.error.fix << job.result << job.result_size << ByteView{job.summary}
       << job.id;
-  Statement clear{db_->db, "delete from done where job = ?"};
-  clear << job.id;
+  DropBlocks clear{db_->db, job.id};
   Forget forget{db_->db, round};
   return db_->at_once([&] { return end.done() && clear.done() && forget.done(); });
 }
@@ -263,7 +301,9 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
   if (!jobs.done())
     return db_->fault();
   for (auto& job : all) {
-    Statement done{db_->db, "select level, idx, digest, size, bytes from done where job = ?"};
+    Statement done{db_->db,
+                   "select level, idx, d.digest, size, bytes, m.digest is not null, holders "
+                   "from done d left join manifests m using (job, digest) where job = ?"};
     done << job.id;
     while (done.row()) {
       BlockResult result;
@@ -272,6 +312,11 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
       result.partial.digest = done.fixed<Digest>();
       result.partial.size = std::uint64_t(done.integer());
       result.partial.bytes = done.blob();
+      if ((result.partial.manifest = done.integer() != 0)) {
+        const auto nodes = done.blob();
+        if (!nodes.empty())
+          job.holders[result.partial.digest] = split(nodes);
+      }
       job.done.push_back(std::move(result));
     }
     if (!done.done())

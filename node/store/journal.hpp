@@ -19,6 +19,7 @@ struct JournaledJob {
   JobState state = JobState::running;
   std::int64_t ended_ms = 0; // Unix time; 0 while it runs.
   std::vector<BlockResult> done;
+  Holders holders; // Of the manifests in it.
   Error error;
   BlobId result;
   std::uint64_t result_size = 0;
@@ -37,8 +38,9 @@ public:
 
   // All of these: E111 when the disk is full, E120 else. Nothing is half-written.
   Status job_accepted(const JobId& id, const Bytes& envelope);
-  Status blocks_done(const JobId& id,
-                     const std::vector<BlockResult>& done); // Each replaces what it contains.
+  // Each replaces what it contains.
+  Status blocks_done(const JobId& id, const std::vector<BlockResult>& done,
+                     const Holders& holders = {});
   // In a job of rounds: the job of its next one is accepted, the one before forgotten.
   Status round_begun(const JobId& job, const Bytes& summary, const JobId& round,
                      const Bytes& envelope, const JobId& before);

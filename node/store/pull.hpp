@@ -46,6 +46,7 @@ public:
   PullEffects wake(Time now);
 
   const BlobId& blob() const { return blob_; }
+  const NodeId& holder() const { return holders_.front(); } // Asked now. One is left.
 
 private:
   PullEffects next_holder(std::string why, Time now);

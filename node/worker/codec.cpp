@@ -195,6 +195,9 @@ void write(Writer& w, const CallDone& m) {
   w.number(m.wall_ns);
   w.number(m.fuel);
   w.number(m.memory_bytes);
+  w.byte(m.manifest);
+  w.payload(m.pieces);
+  w.payload(m.piece_rows);
   w.byte(m.over);
   w.number(m.tasks_run);
   w.number(m.tasks_left);
@@ -259,6 +262,9 @@ void read(Reader& r, CallDone& m) {
   m.wall_ns = r.number();
   m.fuel = r.number();
   m.memory_bytes = r.number();
+  m.manifest = r.truth();
+  m.pieces = r.payload();
+  m.piece_rows = r.payload();
   m.over = r.truth();
   m.tasks_run = r.number();
   m.tasks_left = r.number();

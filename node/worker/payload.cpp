@@ -1,5 +1,6 @@
 #include "node/worker/worker.hpp"
 
+#include "crypto/little_endian.hpp"
 #include "node/worker/system.hpp"
 
 #include <fcntl.h>
@@ -93,6 +94,28 @@ Result<Payload> Payload::take(Bytes bytes) {
   payload.size = bytes.size();
   payload.bytes = std::move(bytes);
   return payload;
+}
+
+Result<std::vector<PieceRow>> rows_of(CallDone& done) {
+  constexpr std::size_t row_bytes = 32 + 8;
+  const Error unfit{"E703", "a worker speaks nonsense", "its pieces are not of their sizes",
+                    "it is replaced, and what it did is done again"};
+  const auto table = Contents::of(std::move(done.piece_rows));
+  if (!table)
+    return table.error();
+  std::vector<PieceRow> rows(table->bytes().size() / row_bytes);
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i != rows.size(); ++i) {
+    const auto row = table->bytes().subspan(i * row_bytes, row_bytes);
+    std::copy_n(row.begin(), rows[i].id.bytes.size(), rows[i].id.bytes.begin());
+    rows[i].size = get<std::uint64_t>(row, 32);
+    if (rows[i].size > done.pieces.size - sum)
+      return unfit;
+    sum += rows[i].size;
+  }
+  if (sum != done.pieces.size || table->bytes().size() % row_bytes)
+    return unfit;
+  return rows;
 }
 
 Result<Contents> Contents::of(Payload payload) {

@@ -69,11 +69,16 @@ Result<T> or_out_of_memory(Result<T> made) {
 }
 
 Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves,
-                      const KernelRun::Usage& used) {
+                      const KernelRun::Usage& used, const KernelRun::Pieces& pieces) {
   auto output = or_out_of_memory(Payload::of(bytes));
-  if (!output)
-    return output.error();
+  auto aside = or_out_of_memory(Payload::of(pieces.bytes));
+  auto rows = or_out_of_memory(Payload::of(pieces.rows));
+  if (!output || !aside || !rows)
+    return out_of_memory();
   CallDone d;
+  d.manifest = pieces.manifest;
+  d.pieces = std::move(*aside);
+  d.piece_rows = std::move(*rows);
   d.call = call;
   d.output = std::move(*output);
   d.digest = blob_id(bytes);
@@ -105,7 +110,7 @@ std::optional<WorkerReply> Worker::on(Call m) {
     auto output = work(m);
     if (!output)
       return output.error();
-    return done(m.call, output->bytes, output->leaves, output->used);
+    return done(m.call, output->bytes, output->leaves, output->used, output->pieces);
   });
   if (!answer)
     return CallFailed{m.call, answer.error()};
@@ -177,7 +182,7 @@ Result<std::unique_ptr<KernelRun>> Worker::open_native(const OpenJob& m, const J
 Worker::Output Worker::told(Job& job, ByteView bytes, const Digest& leaves) const {
   auto used = job.run->usage();
   used.fuel -= std::exchange(job.fuel_told, used.fuel);
-  return {bytes, leaves, used};
+  return {bytes, leaves, used, job.run->take_pieces()};
 }
 
 Result<Worker::Job*> Worker::job(std::uint64_t number) {
@@ -186,6 +191,7 @@ Result<Worker::Job*> Worker::job(std::uint64_t number) {
     return not_open();
   if (at->second.failure)
     return *at->second.failure;
+  at->second.run->take_pieces(); // Of a call that failed half-way.
   return &at->second;
 }
 
@@ -249,7 +255,7 @@ Result<Worker::Output> Worker::work(PrepareCall& m) {
   output_.clear();
   if (auto prepared = kernel->prepare(*params, input->bytes(), output_); !prepared)
     return prepared.error();
-  return Output{output_, {}, {}};
+  return Output{output_, {}, {}, {}};
 }
 
 Result<Worker::Output> Worker::check_module(PrepareCall& m) {

@@ -32,6 +32,7 @@ private:
     ByteView bytes;
     Digest leaves;
     KernelRun::Usage used;
+    KernelRun::Pieces pieces;
   };
 
   std::optional<WorkerReply> on(OpenJob m);

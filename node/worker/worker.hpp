@@ -130,6 +130,10 @@ using WorkerRequest =
 
 // Worker to node, one for each call, in order. OpenJob and CloseJob are not answered: a failed open
 // fails its calls.
+struct PieceRow {
+  BlobId id;
+  std::uint64_t size = 0;
+};
 struct CallDone {
   std::uint64_t call = 0;
   Payload output;
@@ -139,9 +143,14 @@ struct CallDone {
   std::uint64_t wall_ns = 0;
   std::uint64_t fuel = 0;         // Of a module that counts it; of a FinishCall: the whole job's.
   std::uint64_t memory_bytes = 0; // A module's memory at its largest, as far as it was seen.
+  bool manifest = false;          // The output is one, of ordered output (net/manifest.hpp).
+  Payload pieces;                 // Blobs that it or a later one names, one behind the other.
+  Payload piece_rows;             // Of each {32 bytes id, u64 size}.
   bool over = false;              // Of a FinishCall of a round: the output is the job's result.
   std::uint64_t tasks_run = 0, tasks_left = 0; // Of a round of a tree job: in it, and after it.
 };
+// The rows of a CallDone. E703: they do not fit its pieces.
+Result<std::vector<PieceRow>> rows_of(CallDone& done);
 struct CallFailed {
   std::uint64_t call = 0;
   Error error;

@@ -126,15 +126,25 @@ auto fields(const CancelJob& m) {
   return std::tuple{m.cancel->job, m.cancel->seal};
 }
 auto fields(const JobOver& m) {
-  return m.job;
+  const auto& [x1, x2] = m;
+  return std::tuple{x1, x2};
+}
+auto fields(const KeepAsk& m) {
+  const auto& [x1, x2, x3] = m;
+  return std::tuple{x1, x2, x3};
+}
+auto fields(const KeepAnswer& m) {
+  const auto& [x1, x2, x3] = m;
+  return std::tuple{x1, x2, x3};
 }
 auto fields(const JobQuery& m) {
   const auto& [x1, x2, x3, x4] = m;
   return std::tuple{x1, x2, x3, x4};
 }
 auto fields(const JobStatus& m) {
-  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16] = m;
-  return std::tuple{fields(x1), x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16};
+  const auto& [x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16, x17] = m;
+  return std::tuple{fields(x1), x2,  x3,  x4,  x5,  x6,  x7,  x8, x9,
+                    x10,        x11, x12, x13, x14, x15, x16, x17};
 }
 auto fields(const JobAnswer& m) {
   std::vector<decltype(fields(JobStatus{}))> jobs;

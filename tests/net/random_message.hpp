@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/manifest.hpp"
 #include "net/wire/codec.hpp"
 
 #include <random>
@@ -79,13 +80,23 @@ private:
     return {level, number() & ((std::uint64_t{1} << (63 - level)) - 1)};
   }
   Address address() { return {name(), std::uint16_t(1 + below(65535))}; }
+  Bytes manifest() {
+    Manifest m;
+    m.fuel = number();
+    for (auto n = 1 + below(manifest_parts_max); n; --n)
+      m.parts.push_back({digest(), 1 + below(1u << 30), coin()});
+    return m.encoded();
+  }
   Partial partial() {
     if (coin())
       return {digest(), partial_inline_bytes_max + 1 + below(1u << 30), {}};
-    auto b = bytes(coin() ? below(40) : below(partial_inline_bytes_max + 1));
+    const bool rows = coin();
+    auto b = rows     ? manifest()
+             : coin() ? bytes(below(40))
+                      : bytes(below(partial_inline_bytes_max + 1));
     const auto id = blob_id(b);
     const auto size = b.size();
-    return {id, size, std::move(b)};
+    return {id, size, std::move(b), rows};
   }
   NodeShare share() { return {node(), number(), number(), number()}; }
   Commitment::Ran ran() { return {block(), digest()}; }
@@ -172,7 +183,9 @@ private:
     });
   }
   void make(CancelJob& m) { m.cancel = codec_.seal_cancel(digest()); }
-  void make(JobOver& m) { m.job = digest(); }
+  void make(JobOver& m) { m = {digest(), coin()}; }
+  void make(KeepAsk& m) { m = {digest(), manifest(), node()}; }
+  void make(KeepAnswer& m) { m = {digest(), digest(), coin()}; }
   void make(JobQuery& m) {
     m = {number(), node(), to_hex(digest()).substr(0, below(65)),
          std::uint8_t(below(hops_max + 1))};
@@ -189,6 +202,7 @@ private:
                             error(),
                             digest(),
                             number(),
+                            coin(),
                             some<NodeShare>(shares_max, [&] { return share(); }),
                             number(),
                             std::uint32_t(number()),

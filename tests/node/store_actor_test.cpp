@@ -15,7 +15,7 @@ const auto peer = node(2), another = node(3);
 
 // Wants it; hears of it in the rig's `asker`.
 void want(StoreRig& rig, const BlobId& blob, const NodeId& holder = peer) {
-  rig.stage.tell_as(rig.asker.actor(), rig.store, PullFor{blob, holder});
+  rig.stage.tell_as(rig.asker.actor(), rig.store, PullFor{blob, {holder}});
 }
 bool got(StoreRig& rig, const BlobId& blob) {
   const auto here = rig.asker.take<BlobHere>();
@@ -115,7 +115,7 @@ TEST_CASE("a wanted blob is asked of its holder, kept, and then is here for all 
   want(rig, id);
   auto asks = rig.sent<BlobAsk>(peer);
   auto& late = rig.stage.ear();
-  rig.stage.tell_as(late.actor(), rig.store, PullFor{id, peer});
+  rig.stage.tell_as(late.actor(), rig.store, PullFor{id, {peer}});
   CHECK(rig.mesh.size() == 0); // It is on its way.
   for (std::uint64_t next = 0; next < 3;) {
     REQUIRE(asks.size() == 1);
@@ -137,7 +137,7 @@ TEST_CASE("each who wants a blob may name one more holder") {
   want(rig, blob_id(bytes));
   CHECK(rig.sent<BlobAsk>(peer).size() == 1);
   auto& late = rig.stage.ear();
-  rig.stage.tell_as(late.actor(), rig.store, PullFor{blob_id(bytes), another});
+  rig.stage.tell_as(late.actor(), rig.store, PullFor{blob_id(bytes), {another}});
   rig.hear(peer, BlobMissing{blob_id(bytes)});
   CHECK(rig.sent<BlobAsk>(another).size() == 1);
   rig.hear(another, chunk_of(bytes, 0));

@@ -29,7 +29,7 @@ struct Balance {
   double run(std::uint64_t leaves, Duration leaf = 1ms) {
     world.run(warm_up, [] { return false; });
     const auto begin = world.now();
-    world.submit(0, leaves, double(std::chrono::nanoseconds(leaf).count()), false);
+    world.submit(0, leaves, double(std::chrono::nanoseconds(leaf).count()), Form::small);
     REQUIRE(world.run(600s, [this] { return world.all_ended(); }));
     const auto span = world.now() - begin;
     REQUIRE(world.run(60s, [this] { return world.quiet(); }));

@@ -108,13 +108,13 @@ private:
       std::optional<std::uint64_t> poison;
       if (!calm_ && roll(16) == 0)
         poison = roll(leaves);
-      const bool big = roll(2);
+      const auto form = roll(2) ? roll(3) ? Form::big : Form::ordered : Form::small;
       const auto root = roll(roots);
       const Duration within = roll(2) ? 1ms : 2s;
       const auto at = roll(within);
       const bool cancelled = !calm_ && roll(16) == 0;
       world.later(at, [=, this] {
-        const auto id = world.submit(root, leaves, leaf_ns, big, poison);
+        const auto id = world.submit(root, leaves, leaf_ns, form, poison);
         if (cancelled)
           world.later(roll(3s), [=, this] { world.cancel(id); });
       });
@@ -224,6 +224,7 @@ void add(Totals& all, const Totals& one) {
   all.pulls += one.pulls;
   all.blobs_gone += one.blobs_gone;
   all.ended += one.ended;
+  all.outputs_excused += one.outputs_excused;
   all.add(one.jobs);
 }
 
@@ -244,6 +245,9 @@ void print(std::uint64_t seeds, const Totals& t) {
       {"worker crashes", t.crashes},
       {"blob pulls", t.pulls},
       {"blobs gone", t.blobs_gone},
+      {"copies asked", j.copies_asked},
+      {"outputs lost", j.outputs_lost},
+      {"lost unnoticed", t.outputs_excused},
       {"steals", j.steals},
       {"leases given", j.leases_given},
       {"leases returned", j.leases_returned},
@@ -288,7 +292,8 @@ TEST_CASE("whatever goes wrong, each job ends once, with the bytes of the serial
        {all.kills, all.restarts, all.root_restarts, all.leaves, all.cuts, all.lost_grants,
         all.doubled, all.crashes, all.blobs_gone, all.jobs.steals, all.jobs.hand_backs,
         all.jobs.leases_reclaimed, all.jobs.leases_void, all.jobs.duplicates, all.jobs.overlaps,
-        all.jobs.leaves_rerun})
+        all.jobs.leaves_rerun, all.jobs.copies_asked,
+        all.jobs.outputs_lost})
     CHECK(count > 0);
 }
 

@@ -30,7 +30,7 @@ struct Broken : std::runtime_error { // A promise was.
 struct Totals {
   std::uint64_t events = 0, kills = 0, restarts = 0, root_restarts = 0, leaves = 0, cuts = 0,
                 lost_messages = 0, lost_grants = 0, doubled = 0, refusals = 0, crashes = 0,
-                pulls = 0, blobs_gone = 0, ended = 0;
+                pulls = 0, blobs_gone = 0, ended = 0, outputs_excused = 0;
   JobCounters jobs;
 
   void add(const JobCounters& c) {
@@ -46,6 +46,8 @@ struct Totals {
     jobs.duplicates += c.duplicates;
     jobs.overlaps += c.overlaps;
     jobs.conflicts += c.conflicts;
+    jobs.copies_asked += c.copies_asked;
+    jobs.outputs_lost += c.outputs_lost;
   }
 };
 
@@ -90,7 +92,7 @@ public:
   }
 
   // Accepted means written: from here on the root's journal knows the job.
-  JobId submit(Index root, std::uint64_t leaves, double leaf_ns, bool big,
+  JobId submit(Index root, std::uint64_t leaves, double leaf_ns, Form form,
                std::optional<std::uint64_t> poison = {}) {
     auto spec = std::make_shared<SignedSpec>();
     spec->spec.submitter = nodes_[root].config.self;
@@ -99,7 +101,7 @@ public:
     spec->spec.ttl_ms = 600'000;
     for (auto& byte : spec->id.bytes)
       byte = std::uint8_t(roll(256));
-    auto& job = jobs_.try_emplace(spec->id, SpecPtr(spec), big).first->second;
+    auto& job = jobs_.try_emplace(spec->id, SpecPtr(spec), form).first->second;
     job.work.leaf_ns = leaf_ns;
     job.work.poison = poison;
     job.root = root;
@@ -135,6 +137,9 @@ public:
     node.slots.clear();
     node.local.clear();
     node.scheduler.reset();
+    for (const auto& [blob, job] : node.blobs)
+      if (!node.durable_blobs.contains(blob))
+        losses_[blob].push_back({n, now_});
     node.blobs = node.durable_blobs; // What the journal names is on disk.
     const bool silent = chance(silent_deaths);
     for (Index other = 0; other < nodes_.size(); ++other)
@@ -305,6 +310,7 @@ public:
 
 private:
   static constexpr Duration silence = std::chrono::seconds(15);
+  static constexpr Duration unnoticed_max = std::chrono::seconds(20); // A death.
   static Duration second() { return std::chrono::seconds(1); }
 
   struct Event {
@@ -317,7 +323,7 @@ private:
   };
 
   struct JobFacts {
-    JobFacts(SpecPtr spec, bool big) : work(std::move(spec), big) {}
+    JobFacts(SpecPtr spec, Form form) : work(std::move(spec), form) {}
     SerialJob work;
     Index root = 0;
     bool cancelled = false;
@@ -343,6 +349,7 @@ private:
   };
   struct Kept { // Of a rooted job, in the journal.
     std::map<Block, BlockResult> done;
+    Holders holders;
     bool ended = false;
   };
   struct Node {
@@ -407,7 +414,9 @@ private:
     std::vector<BlockResult> frontier;
     for (const auto& [block, result] : nodes_[n].journal.at(id).done)
       frontier.push_back(result);
-    open(n, id, Job::root(nodes_[n].config, facts.work.spec(), std::move(frontier), dice_(), now_));
+    open(n, id,
+         Job::root(nodes_[n].config, facts.work.spec(), std::move(frontier), dice_(), now_,
+                   nodes_[n].journal.at(id).holders));
     if (facts.cancelled)
       perform(n, id, nodes_[n].jobs.at(id).machine.cancel(now_));
   }
@@ -566,7 +575,7 @@ private:
       auto& node = nodes_[n];
       if (!node.alive || node.boot != boot)
         return;
-      write(node, id, blocks.done);
+      write(node, id, blocks);
       later(roll(std::chrono::milliseconds(5)), [=, this] {
         if (nodes_[n].boot == boot)
           tell_job(n, id, [=, this](Job& job) { return job.journaled(blocks.sequence, now_); });
@@ -583,12 +592,13 @@ private:
     if (facts.root != n)
       throw Broken("a job ended where it is not rooted");
     facts.ends.push_back(end);
+    check_output(facts.work, end.result);
     note("ends a job", n);
     nodes_[n].journal.at(id).ended = true;
     ++totals.ended;
   }
-  void on(Index n, const JobId& id, JobIdle&) {
-    local(n, [this, n, id] {
+  void on(Index n, const JobId& id, JobIdle& idle) {
+    local(n, [this, n, id, keep = idle.keep] {
       auto& node = nodes_[n];
       const auto job = node.jobs.find(id);
       if (job == node.jobs.end())
@@ -597,7 +607,8 @@ private:
         throw Broken("a root is idle before its job is over");
       job->second.machine.check();
       totals.add(job->second.machine.counters());
-      if (!job->second.machine.rooted()) // Nobody here keeps its blobs from eviction any more.
+      const bool keeps = keep && jobs_.at(id).work.ordered();
+      if (!job->second.machine.rooted() && !keeps) // Nobody here keeps its blobs from eviction any more.
         std::erase_if(node.blobs, [&](const auto& blob) { return blob.second == id; });
       node.jobs.erase(job);
       drop_work(n, id);
@@ -682,7 +693,25 @@ private:
     }
     if (made.size > partial_inline_bytes_max)
       nodes_[n].blobs[made.digest] = piece.job;
+    if (const auto* merge = std::get_if<MergeWork>(&piece.work))
+      put_aside(n, piece.job, *merge, made);
+    else if (std::holds_alternative<RunWork>(piece.work))
+      for (const auto& blob : work.under(made))
+        nodes_[n].blobs[blob] = piece.job;
     return made;
+  }
+
+  // A merge of manifests makes those only that are neither side's.
+  void put_aside(Index n, const JobId& id, const MergeWork& merge, const Partial& made) {
+    if (!made.manifest)
+      return;
+    std::set<BlobId> before;
+    for (const auto* side : {&merge.left, &merge.right})
+      for (const auto manifest = *Manifest::of(side->bytes); const auto& part : manifest.parts)
+        before.insert(part.blob);
+    for (const auto manifest = *Manifest::of(made.bytes); const auto& part : manifest.parts)
+      if (!before.contains(part.blob))
+        nodes_[n].blobs[part.blob] = id;
   }
 
   // Not so often over one block that the kernel must be blamed.
@@ -729,8 +758,9 @@ private:
       return o != n && nodes_[o].alive && nodes_[o].blobs.contains(pull.blob) &&
              !cuts_.contains({n, o}) && !cuts_.contains({o, n});
     };
-    if (const auto named = by_id_.find(pull.holder); named != by_id_.end() && has(named->second))
-      return named->second;
+    for (const auto& holder : pull.holders)
+      if (const auto named = by_id_.find(holder); named != by_id_.end() && has(named->second))
+        return named->second;
     for (Index o = 0; o < nodes_.size(); ++o)
       if (has(o))
         return o;
@@ -741,8 +771,10 @@ private:
     const auto here = nodes_[n].jobs.find(id);
     if (here == nodes_[n].jobs.end() || here->second.number != life)
       return;
-    if (nodes_[n].blobs.contains(pull.blob) || holder_of(n, pull)) {
-      nodes_[n].blobs[pull.blob] = id;
+    if (!pull.manifest.empty() ? copied(n, id, pull)
+                               : nodes_[n].blobs.contains(pull.blob) || holder_of(n, pull)) {
+      if (pull.manifest.empty())
+        nodes_[n].blobs[pull.blob] = id;
       tell_job(n, id, [=, this](Job& job) { return job.blob_here(pull.blob, now_); });
     } else {
       ++totals.blobs_gone;
@@ -752,12 +784,51 @@ private:
     settle(n);
   }
 
-  void write(Node& node, const JobId& id, const std::vector<BlockResult>& done) {
-    for (const auto& r : done) {
+  // All that lies under a manifest, from those who are said to have it, and from nobody else.
+  bool copied(Index n, const JobId& id, const PullBlob& pull) {
+    bool all = true;
+    for (const auto& blob : jobs_.at(id).work.under({pull.blob, pull.size, pull.manifest, true}))
+      if (nodes_[n].blobs.contains(blob) || given_by_holder(n, blob, pull.holders))
+        nodes_[n].blobs[blob] = id;
+      else
+        all = false;
+    return all;
+  }
+  bool given_by_holder(Index n, const BlobId& blob, const std::vector<NodeId>& holders) const {
+    return std::any_of(holders.begin(), holders.end(), [&](const NodeId& holder) {
+      const auto o = by_id_.at(holder);
+      return nodes_[o].alive && nodes_[o].blobs.contains(blob) && !cuts_.contains({n, o}) &&
+             !cuts_.contains({o, n});
+    });
+  }
+
+  // What a result names somebody has, unless two who had it died just now.
+  void check_output(const SerialJob& work, const Partial& result) {
+    for (const auto& blob : work.under(result)) {
+      if (std::any_of(nodes_.begin(), nodes_.end(),
+                      [&](const Node& node) { return node.alive && node.blobs.contains(blob); }))
+        continue;
+      std::set<Index> lately;
+      for (const auto& [n, at] : losses_[blob])
+        if (now_ - at < unnoticed_max)
+          lately.insert(n);
+      if (lately.size() < 2)
+        throw Broken("a result names bytes that nobody has");
+      ++totals.outputs_excused;
+    }
+  }
+
+  void write(Node& node, const JobId& id, const JournalBlocks& blocks) {
+    for (const auto& r : blocks.done) {
       node.journal.at(id).done[r.block] = r;
       if (r.partial.size > partial_inline_bytes_max)
         node.durable_blobs[r.partial.digest] = id;
+      for (const auto& blob : jobs_.at(id).work.under(r.partial))
+        if (node.blobs.contains(blob))
+          node.durable_blobs[blob] = id;
     }
+    for (const auto& [manifest, holders] : blocks.holders)
+      node.journal.at(id).holders[manifest] = holders;
   }
 
   void check_partial(const JobId& id, const BlockResult& r) {
@@ -1068,6 +1139,7 @@ private:
   std::set<std::pair<Index, BlobId>> gone_; // Told so, once.
   std::map<NodeId, std::uint64_t> ran_;
   std::map<std::pair<JobId, Block>, int> crashed_;
+  std::map<BlobId, std::vector<std::pair<Index, Time>>> losses_;
 };
 
 } // namespace tessera::sim

@@ -1,6 +1,7 @@
 #include "node/worker/modules.hpp"
 
 #include "crypto/digest.hpp"
+#include "node/kernels/ordered_run.hpp"
 #include "node/wasm/job.hpp"
 #include "node/worker/wasm/metered_run.hpp"
 #include "node/worker/wasm/tree_run.hpp"
@@ -24,6 +25,7 @@ public:
     auto module = compiled(*settings, params, inputs.module);
     if (!module)
       return module.error();
+    const bool merges = (*module)->abi().merges;
     ModuleRun run{std::move(*module),
                   {inputs.params, inputs.data, settings->record_bytes, settings->merge,
                    settings->strict_nans, inputs.round != 0, inputs.state}};
@@ -31,6 +33,10 @@ public:
       return std::unique_ptr<KernelRun>(std::make_unique<TreeRun>(std::move(run), settings->merge,
                                                                   inputs.state, inputs.round == 1,
                                                                   inputs.items, inputs.budget));
+    // What it exports goes before what its job names; a round's step wants the bytes themselves.
+    if (!merges && !inputs.round && settings->merge.kind() == Merge::Kind::concat)
+      return std::unique_ptr<KernelRun>(
+          std::make_unique<OrderedRun>(std::make_unique<ModuleRun>(std::move(run))));
     if (settings->limits.fuel)
       return std::unique_ptr<KernelRun>(std::make_unique<MeteredRun>(std::move(run)));
     return std::unique_ptr<KernelRun>(std::make_unique<ModuleRun>(std::move(run)));
