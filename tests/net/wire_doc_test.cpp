@@ -1,4 +1,5 @@
 #include "crypto/little_endian.hpp"
+#include "net/manifest.hpp"
 #include "net/wire/codec.hpp"
 
 #include <doctest/doctest.h>
@@ -75,6 +76,8 @@ TEST_CASE("the limits of WIRE.md are ours") {
   row("nodes on a lease's path", lease_path_max);
   row("done blocks of a result", result_blocks_max);
   row("bytes of a partial that is inline", partial_inline_bytes_max);
+  row("rows of a manifest", manifest_parts_max);
+  row("bytes of ordered output that is no piece", ordered_bytes_max);
   row("blocks of a commitment", ran_max);
   row("commitments of a result", commitments_max);
   row("their bodies, each with 144 bytes more, without `ran`", commitments_bytes_max);
