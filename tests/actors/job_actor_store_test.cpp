@@ -64,7 +64,7 @@ TEST_CASE("leased work waits for its input, which the lessor has") {
   const auto pulls = rig.store.take<PullFor>();
   REQUIRE(pulls.size() == 1);
   CHECK(pulls[0].blob == input);
-  CHECK(pulls[0].holder == peer);
+  CHECK(pulls[0].holders == std::vector{peer});
   auto report = rig.queue();
   CHECK(report.queued_leaves == 1);
   CHECK(report.runnable == 0);
@@ -91,7 +91,7 @@ TEST_CASE("leased work waits for its input, which the lessor has") {
       const auto again = successor.take<PullFor>();
       CHECK(again.size() == (here ? 0 : 1));
       if (!here) {
-        CHECK(again.at(0).holder == peer);
+        CHECK(again.at(0).holders == std::vector{peer});
         rig.tell(BlobHere{input});
       }
     }
@@ -111,7 +111,7 @@ TEST_CASE("a large partial of a thief is pulled from its holder before it counts
   const auto pulls = rig.store.take<PullFor>();
   REQUIRE(pulls.size() == 1);
   CHECK(pulls[0].blob == large.digest);
-  CHECK(pulls[0].holder == stranger);
+  CHECK(pulls[0].holders == std::vector{stranger});
   const auto leaves_done = [&] {
     rig.stage.pass(1s);
     return rig.api.take<JobNews>().back().status.leaves_done;

@@ -353,7 +353,7 @@ TEST_CASE("blobs come before the ledger and the receipt") {
   t.work.clear();
   b.deliver_all();
   REQUIRE(a.pulls.size() == 1);
-  CHECK(a.pulls[0].holder == node(2));
+  CHECK(a.pulls[0].holders == std::vector{node(2)});
   CHECK(a.job->status(b.now).leaves_done == 0);
   CHECK(b.post.empty());
   SUBCASE("here") {

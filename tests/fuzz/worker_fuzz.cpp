@@ -65,7 +65,13 @@ WorkerReply reply(fuzz::Input& input) {
     return CallFailed{1, {"E701", "what", "why", "fix"}};
   auto output = payload(input);
   const auto digest = blob_id(output.bytes);
-  return CallDone{1, std::move(output), digest, {}, 5, 6, 7, 8, input.byte() % 2 == 1};
+  CallDone done{1, std::move(output), digest, {}, 5, 6, 7, 8};
+  const auto choices = input.byte();
+  done.manifest = choices & 1;
+  done.over = choices & 2;
+  done.pieces = payload(input);
+  done.piece_rows = payload(input);
+  return done;
 }
 
 } // namespace

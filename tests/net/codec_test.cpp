@@ -482,6 +482,23 @@ TEST_CASE("a result's partials are what their digests say") {
         "a digest is not of 32 bytes");
   CHECK(edit([&](raw::Any r) { raw::set_data(partial(r), 1, Bytes(4097, 1)); }) ==
         "bytes are longer than their bound");
+  CHECK(edit([&](raw::Any r) { raw::set(partial(r), 8, std::uint8_t{1}); }) ==
+        "a manifest is none");
+  CHECK(edit([&](raw::Any r) {
+          raw::set(partial(r), 0, std::uint64_t{1} << 40);
+          raw::set(partial(r), 8, std::uint8_t{1});
+          raw::set_data(partial(r), 1, {});
+        }) == "a manifest is none"); // It is always inline.
+}
+
+TEST_CASE("what is to be kept is a manifest, and inline") {
+  const auto ask = [](Bytes manifest) {
+    return why_of(KeepAsk{digest_of(view("a job")), std::move(manifest), {}}, [](raw::Any) {});
+  };
+  CHECK(ask(Manifest{0, {{digest_of(view("x")), 1, false}}}.encoded()) == "accepted");
+  for (const auto& none : {Bytes{}, Bytes{1}, Manifest{}.encoded(), Bytes(50, 0)})
+    CHECK(ask(none) == "a manifest is none");
+  CHECK(ask(Bytes(partial_inline_bytes_max + 1, 1)) == "bytes are longer than their bound");
 }
 
 TEST_CASE("a commitment is the thief's own, and of the result's job") {
@@ -718,7 +735,7 @@ TEST_CASE("every value has its range") {
         "a message is of another protocol");
   CHECK(why_of(Join{}, [](raw::Any p) { raw::set(p, 0, std::uint16_t{0}); }) ==
         "a message is of another protocol");
-  for (const std::uint16_t tag : {22, 23, 255, 65535})
+  for (const std::uint16_t tag : {24, 25, 255, 65535})
     CHECK(why_of(Join{}, [=](raw::Any p) { raw::set(p, 2, tag); }) ==
           "a message is of an unknown kind");
 
