@@ -220,15 +220,15 @@ public:
   void forget_handler() { handler_ = nullptr; }
 
 private:
-  // A body on its way, one piece at a time. Its connection ends with it: a body that is cut is to be
-  // seen. On the io_context's thread.
+  // A body on its way, one piece at a time. Its connection ends with it: a body that is cut is to
+  // be seen. On the io_context's thread.
   class Streaming : public std::enable_shared_from_this<Streaming> {
   public:
     Streaming(std::weak_ptr<Pending> pending, const restinio::request_handle_t& request,
               const HttpReply& reply)
         : pending_(std::move(pending)), stream_(reply.stream), left_(stream_->size),
-          response_(request->create_response<restinio::user_controlled_output_t>(
-              status_line(reply))) {
+          response_(
+              request->create_response<restinio::user_controlled_output_t>(status_line(reply))) {
       add_headers(response_, reply);
       response_.connection_close().set_content_length(stream_->size);
     }
@@ -236,15 +236,30 @@ private:
     void go_on() {
       if (left_ == 0)
         return done();
-      stream_->next([self = shared_from_this()](std::shared_ptr<const Bytes> piece) {
-        if (const auto pending = self->pending_.lock())
-          pending->later([self, piece = std::move(piece)] { self->came(piece); });
-      });
+      stream_->next([next = std::make_shared<Next>(shared_from_this())](
+                        std::shared_ptr<const Bytes> piece) { next->is(std::move(piece)); });
     }
 
   private:
+    // Told once; when it is dropped instead, there is no more.
+    class Next {
+    public:
+      explicit Next(std::shared_ptr<Streaming> of) : of_(std::move(of)) {}
+      Next(const Next&) = delete;
+      ~Next() { is(nullptr); }
+
+      void is(std::shared_ptr<const Bytes> piece) {
+        const auto of = std::exchange(of_, nullptr);
+        if (const auto pending = of ? of->pending_.lock() : nullptr)
+          pending->later([of, piece = std::move(piece)] { of->came(piece); });
+      }
+
+    private:
+      std::shared_ptr<Streaming> of_;
+    };
+
     void came(const std::shared_ptr<const Bytes>& piece) {
-      if (!piece || piece->size() > left_)
+      if (!piece || piece->empty() || piece->size() > left_)
         return done();
       left_ -= piece->size();
       try {

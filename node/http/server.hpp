@@ -29,8 +29,9 @@ struct HttpReply {
   std::string content_type = "application/json";
   std::map<std::string, std::string> headers;
   std::shared_ptr<const Bytes> body; // Null: empty.
-  // Instead of a body: `size` bytes, piece by piece. `next` is called when the piece before has gone
-  // out, and answers once, from any thread; null: there is no more, and the client sees it cut.
+  // Instead of a body: `size` bytes, piece by piece. `next` is called when the piece before has
+  // gone out, and answers once, from any thread. Null, none, or no answer ever: there is no more,
+  // and the client sees it cut.
   struct Stream {
     std::uint64_t size = 0;
     std::function<void(std::function<void(std::shared_ptr<const Bytes>)>)> next;

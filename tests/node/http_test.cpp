@@ -368,3 +368,111 @@ TEST_CASE("a problem carries text that is not UTF-8") {
   CHECK(body["fix"] == "fix");
   CHECK(body["instance"] == "/v1/jobs/x");
 }
+
+// --- In pieces
+
+namespace {
+
+using Give = std::function<void(std::shared_ptr<const Bytes>)>;
+
+HttpReply streamed(std::uint64_t size, std::function<void(Give)> next) {
+  HttpReply reply;
+  reply.content_type = "application/octet-stream";
+  reply.stream = std::make_shared<HttpReply::Stream>();
+  reply.stream->size = size;
+  reply.stream->next = std::move(next);
+  return reply;
+}
+
+std::shared_ptr<const Bytes> piece(std::string_view text) {
+  return std::make_shared<const Bytes>(to_bytes(view(text)));
+}
+
+// What the client gets of these pieces, out of so many bytes that were said; a null one is none.
+Answer in_pieces(std::uint64_t size, std::vector<std::shared_ptr<const Bytes>> pieces) {
+  std::vector<std::thread> others;
+  Answer answer;
+  {
+    std::size_t given = 0;
+    const Rig rig{[&](HttpRequest, HttpRespond respond) {
+      respond(streamed(size, [&](Give give) {
+        REQUIRE(given < pieces.size());
+        others.emplace_back([give = std::move(give), p = pieces[given++]] { give(p); });
+      }));
+    }};
+    Ask a;
+    a.connection = "keep-alive"; // It is hung up on all the same, or this would wait for ever.
+    Client client{rig.port()};
+    client.send(a.text());
+    answer = client.read();
+  }
+  for (auto& other : others)
+    other.join();
+  return answer;
+}
+
+} // namespace
+
+TEST_CASE("an answer in pieces arrives whole, whatever thread they come from") {
+  std::string all;
+  std::vector<std::shared_ptr<const Bytes>> pieces;
+  for (int i = 0; i < 40; ++i) {
+    pieces.push_back(piece(std::string(std::size_t(1 + i * i * 97), char('a' + i % 26))));
+    all += text_of(*pieces.back());
+  }
+  const auto answer = in_pieces(all.size(), pieces);
+  CHECK(answer.status == 200);
+  CHECK(answer.head.find("Content-Length: " + std::to_string(all.size())) != std::string::npos);
+  CHECK(answer.head.find("Connection: close") != std::string::npos);
+  CHECK(answer.head.find("Content-Type: application/octet-stream") != std::string::npos);
+  CHECK((answer.body == all));
+}
+
+TEST_CASE("an answer of no bytes asks for no piece") {
+  const auto answer = in_pieces(0, {});
+  CHECK(answer.status == 200);
+  CHECK(answer.head.find("Content-Length: 0") != std::string::npos);
+  CHECK(answer.body.empty());
+}
+
+TEST_CASE("a piece that is missing, empty or too long cuts the body, and the client sees it") {
+  for (const auto& bad : {std::shared_ptr<const Bytes>{}, piece(""), piece("too long")}) {
+    const auto answer = in_pieces(10, {piece("first"), bad});
+    CHECK(answer.head.find("Content-Length: 10") != std::string::npos);
+    CHECK(answer.body == "first");
+  }
+}
+
+TEST_CASE("who never says the next piece has none") {
+  const Rig rig{[](HttpRequest, HttpRespond respond) {
+    respond(streamed(10, [first = true](Give give) mutable {
+      if (std::exchange(first, false))
+        give(piece("first"));
+    }));
+  }};
+  Client client{rig.port()};
+  client.send(Ask{}.text());
+  CHECK(client.read().body == "first");
+}
+
+TEST_CASE("a client that leaves lets go of whoever has the pieces") {
+  struct Owner {
+    std::promise<void> gone;
+    ~Owner() { gone.set_value(); }
+  };
+  auto owner = std::make_shared<Owner>();
+  auto gone = owner->gone.get_future();
+  std::weak_ptr<Owner> seen = owner;
+  const auto megabyte = piece(std::string(1 << 20, 'x'));
+  const Rig rig{[&](HttpRequest, HttpRespond respond) {
+    respond(streamed(std::uint64_t{1} << 40,
+                     [megabyte, owner = std::move(owner)](Give give) { give(megabyte); }));
+  }};
+  {
+    Client client{rig.port()};
+    client.send(Ask{}.text());
+    client.read_past("xxx");
+    CHECK(!seen.expired());
+  }
+  CHECK((gone.wait_for(std::chrono::seconds(30)) == std::future_status::ready));
+}
