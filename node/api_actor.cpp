@@ -250,16 +250,16 @@ void ask_ahead(Self self, std::uint64_t number) {
 void go_on(Self self, std::uint64_t number) {
   ask_ahead(self, number);
   auto& f = self->state.fetches.at(number);
-  const bool waits = f.ahead.empty() ? f.entering : !f.ahead.front().here;
-  if (waits && !f.failed)
+  if (f.ahead.empty() ? f.entering : !f.ahead.front().here)
     return;
-  f.failed |= f.ahead.empty() || !*f.ahead.front().here;
+  const bool gone = f.ahead.empty() || !*f.ahead.front().here;
+  f.failed |= gone;
   if (f.opened)
-    return std::exchange(f.opened, nullptr)(!f.failed);
+    return std::exchange(f.opened, nullptr)(!gone);
   if (!f.give)
     return;
   const auto give = std::exchange(f.give, nullptr);
-  if (f.failed)
+  if (gone)
     return give(nullptr);
   const auto piece = f.ahead.front();
   f.ahead.pop_front();

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/shell_actor.hpp"
-#include "net/wire/codec.hpp"
 #include "net/manifest.hpp"
+#include "net/wire/codec.hpp"
 #include "node/api_json.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
@@ -69,9 +69,9 @@ struct ApiShell {
       std::uint64_t size;
       std::optional<bool> here;
     };
-    std::deque<Piece> ahead = {}; // Asked for, in order.
-    bool entering = false;   // A manifest is asked for.
-    bool failed = false;
+    std::deque<Piece> ahead = {};          // Asked for, in order.
+    bool entering = false;                 // A manifest is asked for.
+    bool failed = false;                   // No more is asked for.
     std::function<void(bool)> opened = {}; // Told once, whether there is a first piece.
     std::function<void(std::shared_ptr<const Bytes>)> give = {};
   };

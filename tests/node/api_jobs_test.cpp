@@ -1,5 +1,7 @@
 #include "tests/node/api_rig.hpp"
 
+#include "crypto/little_endian.hpp"
+
 using namespace tessera;
 using namespace tessera::rig;
 
@@ -171,10 +173,165 @@ TEST_CASE("a result is had when its job is done, pulled from its root") {
   CHECK(elsewhere->text() == "338350");
   REQUIRE(api.told.pulls.size() == 2);
   CHECK(api.told.pulls[1].blob == theirs.result);
-  CHECK(api.told.pulls[1].holder == api.other.id());
+  CHECK(api.told.pulls[1].holders == std::vector{api.other.id()});
 
   api.script.pulls_arrive = false;
   api.refused(api.get(path_of(done) + "/result"), 404, "E112", path_of(done) + "/result");
+}
+
+namespace {
+
+// A job of ours whose result is in pieces, which the store has.
+struct Ordered {
+  Api& api;
+  JobStatus job;
+  std::vector<BlobId> pieces;
+  Bytes all;
+
+  Ordered(Api& api, std::size_t count) : api(api), job(Api::job_of(api.self, JobState::done)) {
+    Manifest top;
+    while (pieces.size() != count) {
+      Manifest under;
+      for (int i = 0; i < 5 && pieces.size() != count; ++i)
+        under.parts.push_back(piece());
+      top.parts.push_back({store(under.encoded()), under.size(), true});
+    }
+    job.manifest = true;
+    job.result = store(top.encoded());
+    job.result_size = top.size();
+    job.shares = {{node(5), 1, 0, 0}, {node(6), 3, 0, 0}};
+    api.tell(JobNews{job, true});
+  }
+
+  static NodeId node(std::uint8_t n) {
+    NodeId id;
+    id.key.fill(n);
+    return id;
+  }
+  BlobId store(const Bytes& bytes) {
+    const auto id = blob_id(bytes);
+    api.script.files[id] = bytes;
+    return id;
+  }
+  Manifest::Part piece() {
+    const auto text = "piece " + std::to_string(pieces.size()) + ".";
+    pieces.push_back(store(to_bytes(view(text))));
+    put(all, view(text));
+    return {pieces.back(), text.size(), false};
+  }
+  AnswerPtr get() { return api.get(path_of(job) + "/result"); }
+  void refused() { api.refused(get(), 404, "E112", path_of(job) + "/result"); }
+  // As the server does; nothing: it is cut.
+  std::shared_ptr<const Bytes> next(const AnswerPtr& answer) {
+    std::optional<std::shared_ptr<const Bytes>> given;
+    answer->reply.stream->next([&](std::shared_ptr<const Bytes> bytes) {
+      CHECK(!given);
+      given = std::move(bytes);
+    });
+    api.run();
+    REQUIRE(given);
+    return *given;
+  }
+  std::size_t asked(const BlobId& blob) const {
+    const auto& pulls = api.told.pulls;
+    return std::size_t(std::count_if(pulls.begin(), pulls.end(),
+                                     [&](const PullFor& pull) { return pull.blob == blob; }));
+  }
+};
+
+} // namespace
+
+TEST_CASE("a result that is a manifest goes out as its pieces, in order, a few asked for ahead") {
+  Api api;
+  Ordered ordered{api, 23};
+  const auto answer = ordered.get();
+  CHECK(answer->status() == 200);
+  CHECK(!answer->reply.body);
+  REQUIRE(answer->reply.stream);
+  CHECK(answer->reply.stream->size == ordered.all.size());
+  CHECK(answer->reply.content_type == "text/plain"); // As its kernel says.
+  CHECK(ordered.asked(ordered.pieces[7]) == 1);
+  CHECK(ordered.asked(ordered.pieces[8]) == 0);
+  Bytes all;
+  for (std::size_t i = 0; i != ordered.pieces.size(); ++i) {
+    const auto piece = ordered.next(answer);
+    REQUIRE(piece);
+    put(all, *piece);
+  }
+  CHECK(text_of(all) == text_of(ordered.all));
+  // Of those who made most of it first, and of its root.
+  CHECK(api.told.pulls.back().holders ==
+        std::vector{Ordered::node(6), Ordered::node(5), api.self.id()});
+}
+
+TEST_CASE("a result without its first piece, or its manifests, is refused") {
+  Api api;
+  Ordered ordered{api, 23};
+  SUBCASE("the first piece is gone") {
+    api.script.gone = {ordered.pieces[0]};
+    ordered.refused();
+  }
+  SUBCASE("it went again before it was read") {
+    const auto answer = ordered.get();
+    api.script.files.erase(ordered.pieces[0]);
+    CHECK(!ordered.next(answer));
+    return;
+  }
+  SUBCASE("all are gone") {
+    for (const auto& [id, bytes] : api.script.files)
+      if (id != ordered.job.result)
+        api.script.gone.insert(id);
+    ordered.refused();
+  }
+  SUBCASE("the first manifest under it is none") {
+    const auto top = Manifest::of(api.script.files.at(ordered.job.result));
+    api.script.files[top->parts[0].blob] = to_bytes(view("no manifest"));
+    ordered.refused();
+  }
+  SUBCASE("it is no manifest itself") {
+    api.script.files[ordered.job.result] = to_bytes(view("no manifest"));
+    ordered.refused();
+  }
+  SUBCASE("it is gone itself") {
+    api.script.gone = {ordered.job.result};
+    ordered.refused();
+  }
+}
+
+TEST_CASE("a result is cut before the piece that is gone, or is not of its size") {
+  Api api;
+  Ordered ordered{api, 23};
+  std::size_t whole = 12;
+  SUBCASE("gone") {
+    api.script.gone = {ordered.pieces[12]};
+  }
+  SUBCASE("of another size") {
+    api.script.files[ordered.pieces[12]].pop_back();
+  }
+  SUBCASE("under a manifest that is gone") {
+    const auto top = Manifest::of(api.script.files.at(ordered.job.result));
+    api.script.gone = {top->parts[3].blob};
+    whole = 15;
+  }
+  const auto answer = ordered.get();
+  for (std::size_t i = 0; i != whole; ++i)
+    CHECK(ordered.next(answer));
+  CHECK(!ordered.next(answer));
+}
+
+TEST_CASE("what goes out in pieces is forgotten with its reply") {
+  Api api;
+  Ordered ordered{api, 23};
+  const auto answer = ordered.get();
+  const auto goes_on = [&] {
+    bool told = false;
+    api.tell(NextPiece{1, [&](const auto&) { told = true; }});
+    return told;
+  };
+  CHECK(goes_on());
+  answer->reply.stream.reset();
+  api.run();
+  CHECK(!goes_on());
 }
 
 TEST_CASE("a job is cancelled by its submitter alone") {

@@ -37,6 +37,7 @@ struct Script {
   Kept keep{true, {}};
   std::map<BlobId, Bytes> files;
   bool pulls_arrive = true;
+  std::set<BlobId> gone; // These do not.
   Prepared input;
   std::function<std::uint64_t(std::uint64_t leaf)> leaf_ns; // None: no answer.
   Error leaf_fails;
@@ -83,7 +84,7 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
       [=](const PullFor& pull) {
         told->pulls.push_back(pull);
         const auto to = caf::actor_cast<caf::actor>(self->current_sender());
-        if (script->pulls_arrive)
+        if (script->pulls_arrive && !script->gone.contains(pull.blob))
           self->send(to, BlobHere{pull.blob});
         else
           self->send(to, BlobGone{pull.blob});
