@@ -40,7 +40,7 @@ struct Roots {
   struct Root {
     JobStatus status;
     std::vector<BlockResult> frontier;
-    Holders holders;
+    Holders holders = {};
   };
   std::vector<Root> roots;
 };

@@ -13,7 +13,9 @@ constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
 constexpr std::size_t pulls_max = 1024;
 constexpr std::uint64_t journal_room = 1 << 20;         // Guess: more than one write of it takes.
 constexpr auto disk_patience = std::chrono::seconds(5); // Before a full disk is tried again.
-constexpr std::size_t copies_max = 256;
+constexpr std::size_t copies_max = 4096;
+constexpr std::size_t copies_at_once = 32; // Each has a few pulls.
+constexpr std::size_t released_max = 4096;
 constexpr std::size_t givers_max = 64;
 constexpr auto output_stays = std::chrono::hours(24); // After its job is over here.
 
@@ -36,10 +38,14 @@ void arm_pulls(Self self) {
   arm(self, s.armed, due);
 }
 
-void pin_for(Self self, const JobId& job, const BlobId& blob) {
-  self->state.released.erase(job);
+void pin(Self self, const JobId& job, const BlobId& blob) {
   if (self->state.needed[job].insert(blob).second)
     self->state.blobs->pin(blob);
+}
+// By a job that is not over, or goes on.
+void pin_for(Self self, const JobId& job, const BlobId& blob) {
+  self->state.released.erase(job);
+  pin(self, job, blob);
 }
 
 void unpin_all(Self self, const JobId& job) {
@@ -53,11 +59,29 @@ void unpin_all(Self self, const JobId& job) {
 // Output of others' jobs, which they have had time enough to fetch.
 void unpin_old(Self self) {
   std::vector<JobId> old;
-  for (const auto& [job, since] : self->state.released)
-    if (now(self) >= since + output_stays)
+  for (const auto& [job, r] : self->state.released)
+    if (now(self) >= r.since + output_stays)
       old.push_back(job);
   for (const auto& job : old)
     unpin_all(self, job);
+}
+
+void unpin_oldest(Self self) {
+  const auto& all = self->state.released;
+  const auto oldest = std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.second.since < b.second.since;
+  });
+  unpin_all(self, JobId{oldest->first});
+}
+
+// What a slot still brings of it is told by this from what a job needs.
+void over(Self self, const JobId& job, bool keep) {
+  auto& s = self->state;
+  if (!keep)
+    unpin_all(self, job);
+  s.released[job] = {now(self), keep};
+  if (s.released.size() > released_max)
+    unpin_oldest(self);
 }
 
 // On a full disk, what can be had again makes room for what cannot.
@@ -141,33 +165,15 @@ void pull_for(Self self, const PullFor& want, caf::actor who) {
 
 // --- Copies of ordered output
 
-void go_on(Self self, const BlobId& manifest);
+using CopyKey = StoreShell::CopyKey;
 
-// Some of it is here, or nowhere.
-void copy_told(Self self, const BlobId& blob, bool here) {
-  std::vector<BlobId> waiting;
-  for (const auto& [manifest, c] : self->state.copies)
-    if (c.copy.awaits(blob))
-      waiting.push_back(manifest);
-  for (const auto& manifest : waiting) {
-    auto& c = self->state.copies.at(manifest).copy;
-    const auto bytes =
-        c.awaits_manifest(blob) ? self->state.blobs->bytes(blob) : Result<Mapping>{Mapping{}};
-    if (here && bytes)
-      c.here(blob, bytes->bytes());
-    else
-      c.gone();
-    go_on(self, manifest);
-  }
-}
-
-void go_on(Self self, const BlobId& manifest) {
+void go_on(Self self, const CopyKey& key) {
   auto& s = self->state;
-  auto& c = s.copies.at(manifest);
+  auto& c = s.copies.at(key);
   std::vector<BlobId> absent;
   for (auto wanted = c.copy.next(); !wanted.empty(); wanted = c.copy.next())
     for (const auto& blob : wanted) {
-      pin_for(self, c.job, blob);
+      pin_for(self, key.first, blob);
       const auto bytes = s.blobs->has(blob) ? s.blobs->bytes(blob) : Result<Mapping>{Error{}};
       if (bytes)
         c.copy.here(blob, bytes->bytes());
@@ -179,37 +185,66 @@ void go_on(Self self, const BlobId& manifest) {
     tell(me, PullFor{blob, c.holders}, me);
   if (!c.copy.failed() && !c.copy.whole())
     return;
-  const auto over = s.copies.extract(manifest);
+  const auto over = s.copies.extract(key);
   if (over.mapped().copy.whole())
-    tell_all(over.mapped().wanted_by, BlobHere{manifest});
+    tell_all(over.mapped().wanted_by, BlobHere{key.second});
   else
-    tell_all(over.mapped().wanted_by, BlobGone{manifest});
+    tell_all(over.mapped().wanted_by, BlobGone{key.second});
+}
+
+void begin_copies(Self self) {
+  auto& s = self->state;
+  while (!s.copies_waiting.empty() && s.copies.size() - s.copies_waiting.size() < copies_at_once) {
+    const auto key = s.copies_waiting.front();
+    s.copies_waiting.pop_front();
+    go_on(self, key);
+  }
+}
+
+// Some of it is here, or nowhere.
+void copy_told(Self self, const BlobId& blob, bool here) {
+  std::vector<CopyKey> waiting;
+  for (const auto& [key, c] : self->state.copies)
+    if (c.copy.awaits(blob))
+      waiting.push_back(key);
+  for (const auto& key : waiting) {
+    auto& c = self->state.copies.at(key).copy;
+    const auto bytes =
+        c.awaits_manifest(blob) ? self->state.blobs->bytes(blob) : Result<Mapping>{Mapping{}};
+    if (here && bytes)
+      c.here(blob, bytes->bytes());
+    else
+      c.gone();
+    go_on(self, key);
+  }
+  begin_copies(self);
 }
 
 void copy_for(Self self, const CopyFor& want, caf::actor who) {
   auto& s = self->state;
-  const auto id = blob_id(want.manifest);
+  const CopyKey key{want.job, blob_id(want.manifest)};
   const auto manifest = Manifest::of(want.manifest);
-  if (const auto known = s.copies.find(id); known != s.copies.end()) {
+  if (const auto known = s.copies.find(key); known != s.copies.end()) {
     known->second.wanted_by.push_back(std::move(who));
     return;
   }
   if (!manifest || s.copies.size() >= copies_max) {
-    tell(who, BlobGone{id});
+    tell(who, BlobGone{key.second});
     return;
   }
-  s.copies.emplace(id,
-                   StoreShell::Copying{Copy{*manifest}, want.job, want.holders, {std::move(who)}});
-  go_on(self, id);
+  s.copies.emplace(key, StoreShell::Copying{Copy{*manifest}, want.holders, {std::move(who)}});
+  s.copies_waiting.push_back(key);
+  begin_copies(self);
 }
 
+// Its job is gone, and with it whoever waits for its copies.
 void release(Self self, const ReleaseJob& what) {
   auto& s = self->state;
-  if (!what.keep)
-    unpin_all(self, what.job);
-  else if (s.needed.contains(what.job))
-    s.released[what.job] = now(self);
+  std::erase_if(s.copies, [&](const auto& c) { return c.first.first == what.job; });
+  std::erase_if(s.copies_waiting, [&](const CopyKey& key) { return key.first == what.job; });
+  over(self, what.job, what.keep);
   unpin_old(self);
+  begin_copies(self);
 }
 
 void serve(Self self, const NodeId& from, const BlobAsk& ask) {
@@ -288,9 +323,14 @@ Kept keep_pieces(Self self, const KeepPieces& what) {
   const auto contents = Contents::of(copy_of(*what.pieces));
   if (!contents)
     return {false, contents.error()};
+  const auto released = self->state.released.find(what.job);
+  const bool late = released != self->state.released.end();
+  if (late)
+    released->second.since = now(self);
   std::uint64_t at = 0;
   for (const auto& [id, size] : what.rows) {
-    pin_for(self, what.job, id);
+    if (!late || released->second.keep)
+      pin(self, what.job, id);
     if (auto written = put(self, id, contents->bytes().subspan(at, size)); !written)
       return kept(written);
     at += size;
@@ -392,14 +432,16 @@ void ended(Self self, const JournalEnd& end) {
     for (const auto& blob : result_blobs(status.result, *s.blobs))
       s.blobs->pin(blob);
   drop_all(self, end.round);
-  unpin_all(self, job.id);
+  over(self, job.id, false);
   tell(s.wiring->api, JobNews{status, true});
 }
 
-// Done blocks count only while their bytes are here.
-std::vector<BlockResult> held(Self self, std::vector<BlockResult> done) {
+// Done blocks count only while their bytes are here, or with others.
+std::vector<BlockResult> held(Self self, std::vector<BlockResult> done, const Holders& holders) {
   auto& blobs = *self->state.blobs;
   std::erase_if(done, [&](const BlockResult& r) {
+    if (!holders.contains(r.partial.digest) && !all_under_here(r.partial, blobs))
+      return true;
     const auto needed = partial_blobs(r.partial, blobs);
     return !std::all_of(needed.begin(), needed.end(),
                         [&](const BlobId& blob) { return blobs.intact(blob); });
@@ -434,7 +476,7 @@ Roots roots(Self self) {
     const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;
     if (!spec)
       continue; // Of another mesh, before this folder was moved.
-    job.done = held(self, std::move(job.done));
+    job.done = held(self, std::move(job.done), job.holders);
     for (const auto& blob : needed_blobs(job, spec->spec, *self->state.blobs))
       if (job.ended_ms > 0)
         self->state.blobs->pin(blob);

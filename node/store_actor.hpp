@@ -35,13 +35,18 @@ struct StoreShell {
   std::deque<NodeId> gave; // Who gave blobs, the last first: what lies beside them is there too.
   struct Copying {
     Copy copy;
-    JobId job;
     std::vector<NodeId> holders;
     std::vector<caf::actor> wanted_by;
   };
-  std::map<BlobId, Copying> copies;         // By their manifest.
+  using CopyKey = std::pair<JobId, BlobId>; // The manifest's.
+  std::map<CopyKey, Copying> copies;
+  std::deque<CopyKey> copies_waiting;       // Of these: not begun.
   std::map<JobId, std::set<BlobId>> needed; // Pinned until the job has ended.
-  std::map<JobId, Time> released;           // Those that stay a while longer.
+  struct Released {
+    Time since;
+    bool keep; // What is pinned stays a while longer.
+  };
+  std::map<JobId, Released> released; // Jobs that are over here.
   std::optional<Time> armed;
 };
 

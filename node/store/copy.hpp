@@ -12,7 +12,7 @@ class Copy {
 public:
   explicit Copy(const Manifest& top) : walk_(top) {}
 
-  std::vector<BlobId> next(); // Wanted now, each answered by here() or gone().
+  std::vector<BlobId> next();                    // Wanted now, each answered by here() or gone().
   void here(const BlobId& blob, ByteView bytes); // What `bytes` are matters of a manifest alone.
   void gone() { failed_ = true; }
   void skip(const BlobId& blob); // Goes on without it, and what is under it.

@@ -18,7 +18,8 @@ constexpr const char* schema = R"sql(
     job blob not null, level integer not null, idx integer not null, digest blob not null,
     size integer not null, bytes blob, primary key (job, level, idx)) without rowid;
   create table if not exists manifests (
-    job blob not null, digest blob not null, holders blob, primary key (job, digest)) without rowid;
+    job blob not null, level integer not null, idx integer not null, holders blob,
+    primary key (job, level, idx)) without rowid;
   create table if not exists peers (id blob, host text, port integer);
 )sql";
 
@@ -224,12 +225,12 @@ Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
 
 Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done,
                             const Holders& holders) {
-  Statement names{db_->db, "delete from manifests where job = ?1 and digest in (select digest from "
-                           "done where job = ?1 and level < ?2 and (idx >> (?2 - level)) = ?3)"};
+  Statement names{db_->db, "delete from manifests where job = ?1 and level <= ?2 and "
+                           "(idx >> (?2 - level)) = ?3"};
   Statement inside{db_->db,
                    "delete from done where job = ?1 and level < ?2 and (idx >> (?2 - level)) = ?3"};
   Statement add{db_->db, "insert or replace into done values (?, ?, ?, ?, ?, ?)"};
-  Statement name{db_->db, "insert or replace into manifests values (?, ?, ?)"};
+  Statement name{db_->db, "insert into manifests values (?, ?, ?, ?)"};
   return db_->at_once([&] {
     return std::all_of(done.begin(), done.end(), [&](const BlockResult& result) {
       const auto& [block, partial] = result;
@@ -245,7 +246,7 @@ Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& don
         return true;
       const auto who = holders.find(partial.digest);
       const auto nodes = who == holders.end() ? Bytes{} : joined(who->second);
-      return (name << id << partial.digest << ByteView{nodes}).done();
+      return (name << id << std::int64_t{block.level} << block.index << ByteView{nodes}).done();
     });
   });
 }
@@ -302,8 +303,8 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
     return db_->fault();
   for (auto& job : all) {
     Statement done{db_->db,
-                   "select level, idx, d.digest, size, bytes, m.digest is not null, holders "
-                   "from done d left join manifests m using (job, digest) where job = ?"};
+                   "select level, idx, digest, size, bytes, m.job is not null, holders from done "
+                   "d left join manifests m using (job, level, idx) where job = ?"};
     done << job.id;
     while (done.row()) {
       BlockResult result;

@@ -6,12 +6,13 @@ namespace tessera {
 
 namespace {
 
-// Those under a manifest that are here.
-void add_under(ByteView bytes, Blobs& blobs, std::vector<BlobId>& needed) {
+// Those under a manifest that are here; whether that is all.
+bool add_under(ByteView bytes, Blobs& blobs, std::vector<BlobId>& needed) {
   const auto manifest = Manifest::of(bytes);
   if (!manifest)
-    return;
+    return false;
   Copy walk{*manifest};
+  bool all = true;
   for (auto wanted = walk.next(); !wanted.empty(); wanted = walk.next())
     for (const auto& blob : wanted) {
       const auto here = blobs.has(blob) ? blobs.bytes(blob) : Result<Mapping>{Error{}};
@@ -20,8 +21,10 @@ void add_under(ByteView bytes, Blobs& blobs, std::vector<BlobId>& needed) {
         walk.here(blob, here->bytes());
       } else {
         walk.skip(blob);
+        all = false;
       }
     }
+  return all && walk.whole();
 }
 
 } // namespace
@@ -33,6 +36,11 @@ std::vector<BlobId> partial_blobs(const Partial& partial, Blobs& blobs) {
   else if (partial.size > partial_inline_bytes_max)
     needed.push_back(partial.digest);
   return needed;
+}
+
+bool all_under_here(const Partial& partial, Blobs& blobs) {
+  std::vector<BlobId> ignored;
+  return !partial.manifest || add_under(partial.bytes, blobs, ignored);
 }
 
 std::vector<BlobId> result_blobs(const BlobId& result, Blobs& blobs) {

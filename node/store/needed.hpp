@@ -11,6 +11,8 @@ namespace tessera {
 std::vector<BlobId> needed_blobs(const JournaledJob& job, const JobSpec& spec, Blobs& blobs);
 // Those of one partial; of a manifest, as far as they are here.
 std::vector<BlobId> partial_blobs(const Partial& partial, Blobs& blobs);
+// Whether all is here that a manifest names. Of other partials there is nothing to say: true.
+bool all_under_here(const Partial& partial, Blobs& blobs);
 // A result and, where it is a manifest, what it names as far as that is here.
 std::vector<BlobId> result_blobs(const BlobId& result, Blobs& blobs);
 

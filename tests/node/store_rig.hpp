@@ -127,11 +127,14 @@ public:
     CHECK(ask<Kept>(AcceptJob{spec}).ok);
     return spec;
   }
-  void journal(const SpecPtr& spec, std::uint64_t sequence, std::vector<BlockResult> done) {
-    stage.tell_as(asker.actor(), store, JournalFor{spec->id, {sequence, std::move(done)}});
+  void journal(const SpecPtr& spec, std::uint64_t sequence, std::vector<BlockResult> done,
+               Holders holders = {}) {
+    stage.tell_as(asker.actor(), store,
+                  JournalFor{spec->id, {sequence, std::move(done), std::move(holders)}});
   }
-  void journaled(const SpecPtr& spec, std::uint64_t sequence, std::vector<BlockResult> done) {
-    journal(spec, sequence, std::move(done));
+  void journaled(const SpecPtr& spec, std::uint64_t sequence, std::vector<BlockResult> done,
+                 Holders holders = {}) {
+    journal(spec, sequence, std::move(done), std::move(holders));
     const auto answers = asker.take<Journaled>();
     REQUIRE(answers.size() == 1);
     CHECK(answers[0].sequence == sequence);

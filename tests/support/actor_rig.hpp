@@ -111,6 +111,11 @@ public:
       run();
     }
   }
+  // At one go, for hours.
+  void leap(Duration time) {
+    scheduler().advance_time(time);
+    run();
+  }
   Time now() { return scheduler().clock().now(); }
   caf::actor_system& system() { return system_; }
 
