@@ -61,7 +61,7 @@ struct PullBlob { // Answered by blob_here or blob_gone. From `holders`, or any 
 struct JournalBlocks { // Root only; answered by journaled(sequence).
   std::uint64_t sequence;
   std::vector<BlockResult> done;
-  Holders holders;
+  Holders holders = {};
 };
 // What the scheduler must know of this job's queue; sent when it changes.
 struct QueueReport {

@@ -10,12 +10,12 @@ namespace tessera {
 // --- The root's part
 
 void Job::Machine::copy(const BlockResult& r, NodeId holder) {
-  const auto [k, added] = copying.try_emplace(r.partial.digest);
+  const auto [c, added] = copying.try_emplace(r.partial.digest);
+  c->second.holders.insert(holder);
   if (!added)
     return; // On its way, for another result of the same.
-  k->second.done = r;
-  k->second.holders = {holder};
-  next_keeper(k->second);
+  c->second.done = r;
+  next_keeper(c->second);
 }
 
 // By rendezvous, so that a job's output spreads over its nodes.
@@ -39,6 +39,7 @@ std::optional<NodeId> Job::Machine::keeper_for(const Copying& c) const {
 void Job::Machine::fetch_back(const BlockResult& r, std::set<NodeId> holders) {
   auto& c = copying[r.partial.digest];
   c.done = r;
+  c.counts = true;
   c.holders = std::move(holders);
   pull_copy(c);
 }
@@ -55,9 +56,10 @@ void Job::Machine::next_keeper(Copying& c) {
 
 void Job::Machine::pull_copy(Copying& c) {
   c.keeper = config.self;
-  out.emplace_back(std::in_place_type<PullBlob>,
-                   PullBlob{c.done.partial.digest, c.done.partial.size,
-                            {c.holders.begin(), c.holders.end()}, c.done.partial.bytes});
+  out.emplace_back(std::in_place_type<PullBlob>, PullBlob{c.done.partial.digest,
+                                                          c.done.partial.size,
+                                                          {c.holders.begin(), c.holders.end()},
+                                                          c.done.partial.bytes});
 }
 
 void Job::Machine::ask_keeper(Copying& c) {
@@ -88,23 +90,29 @@ void Job::Machine::copied(const BlobId& manifest, bool gone) {
   const auto c = copying.find(manifest);
   if (c == copying.end() || c->second.keeper != config.self)
     return;
-  const auto block = c->second.done.block;
-  copying.erase(c);
-  if (gone && !pulls.contains(manifest))
-    output_lost(block);
+  const auto over = copying.extract(c);
+  if (gone && over.mapped().counts)
+    output_lost(over.mapped().done.block);
 }
 
+// Those who held it before, of another result of the same, hold it still.
 void Job::Machine::note_kept(Kept k) {
   const auto manifest = k.done.partial.digest;
-  if (kept.size() >= kept_max && !kept.contains(manifest))
+  if (const auto before = kept.find(manifest); before != kept.end()) {
+    k.holders.insert(before->second.holders.begin(), before->second.holders.end());
+    forget_kept(manifest);
+  } else if (kept.size() >= kept_max) {
     forget_kept(kept.begin()->first);
+  }
   for (const auto& holder : k.holders)
     kept_by[holder].insert(manifest);
+  kept_from.emplace(tree.begin(k.done.block), manifest);
   kept.insert_or_assign(manifest, std::move(k));
 }
 
 void Job::Machine::forget_kept(const BlobId& manifest) {
   const auto k = kept.extract(manifest);
+  kept_from.erase({tree.begin(k.mapped().done.block), manifest});
   for (const auto& holder : k.mapped().holders)
     if (const auto by = kept_by.find(holder); by != kept_by.end()) {
       by->second.erase(manifest);
@@ -125,14 +133,17 @@ void Job::Machine::holder_gone(const NodeId& node) {
     auto k = kept.at(manifest);
     forget_kept(manifest);
     k.holders.erase(node);
-    if (k.holders.empty()) {
+    if (k.holders.empty() && !copying.contains(manifest)) {
       output_lost(k.done.block);
-    } else if (const auto [c, added] = copying.try_emplace(manifest); added) {
-      c->second.done = k.done;
-      c->second.holders = std::move(k.holders);
-      c->second.tried.insert(node);
-      next_keeper(c->second);
+      continue;
     }
+    const auto [c, added] = copying.try_emplace(manifest);
+    c->second.done = k.done;
+    c->second.counts = true;
+    c->second.holders.merge(k.holders);
+    c->second.tried.insert(node);
+    if (added)
+      next_keeper(c->second);
   }
 }
 
@@ -167,15 +178,15 @@ Duration Job::Machine::copy_patience(const Copying& c) const {
   return config.reclaim_after + std::chrono::seconds(std::min<std::uint64_t>(mib / 4, 3600));
 }
 
-std::map<BlobId, std::vector<NodeId>>
-Job::Machine::holders_of(const std::vector<BlockResult>& done) const {
-  std::map<BlobId, std::vector<NodeId>> holders;
+Holders Job::Machine::holders_of(const std::vector<BlockResult>& done) const {
+  Holders holders;
   for (const auto& r : done) {
     if (!r.partial.manifest)
       continue;
     std::set<NodeId> nodes;
-    for (const auto& [manifest, k] : kept)
-      if (tree.contains(r.block, k.done.block))
+    for (auto at = kept_from.lower_bound({tree.begin(r.block), {}});
+         at != kept_from.end() && at->first < tree.end(r.block); ++at)
+      if (const auto& k = kept.at(at->second); tree.contains(r.block, k.done.block))
         nodes.insert(k.holders.begin(), k.holders.end());
     if (!nodes.empty())
       holders[r.partial.digest].assign(nodes.begin(), nodes.end());

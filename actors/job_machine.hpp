@@ -146,6 +146,7 @@ struct Copying {
   NodeId keeper;            // Who is to have it; may be us.
   std::set<NodeId> tried;   // Who would not.
   Time since{}, asked{};
+  bool counts = false; // Done already: without it leaves are to run again.
 };
 struct Kept {
   BlockResult done;
@@ -196,7 +197,8 @@ struct Job::Machine {
   std::map<BlobId, Copying> copying;
   std::map<BlobId, Kept> kept;
   std::map<NodeId, std::set<BlobId>> kept_by;
-  std::map<BlobId, NodeId> keeping; // Here, for whom.
+  std::set<std::pair<std::uint64_t, BlobId>> kept_from; // By the first leaf of what they are of.
+  std::map<BlobId, NodeId> keeping;                     // Here, for whom.
   std::optional<NodeId> root_seen;
   bool keep_output = false; // When ended.
   // Peers.

@@ -94,6 +94,7 @@ void Job::Machine::drop_all(const Message& word) {
   copying.clear();
   kept.clear();
   kept_by.clear();
+  kept_from.clear();
   keeping.clear();
   working.clear();
   journaling.clear();

@@ -173,6 +173,8 @@ void Job::Machine::finished(const Partial& partial, std::uint64_t used, const Ro
   result = partial;
   fuel = used;
   round_end = round;
+  for (const auto& [node, held] : kept_by)
+    share(nullptr, node); // Where to look for it, also who ran nothing.
   end(JobState::done, {});
 }
 

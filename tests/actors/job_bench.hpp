@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/job.hpp"
+#include "net/manifest.hpp"
 
 #include <doctest/doctest.h>
 
@@ -51,6 +52,16 @@ inline BlobId serial_result(std::uint64_t leaves) {
   return blob_id(finish_bytes(block_bytes(tree, tree.root())));
 }
 
+// Ordered output: a piece for each leaf, named in order. All alike: each leaf writes the same.
+inline Partial ordered_partial(const BlockTree& tree, Block b, bool alike = false) {
+  Manifest m;
+  for (auto leaf = tree.begin(b); leaf != tree.end(b); ++leaf)
+    m.parts.push_back({blob_id(leaf_bytes(alike ? 0 : leaf)), 32, false});
+  auto p = partial_of(m.encoded());
+  p.manifest = true;
+  return p;
+}
+
 inline SpecPtr spec_of(std::uint64_t leaves, NodeId submitter = node(1)) {
   auto spec = std::make_shared<SignedSpec>();
   spec->spec.submitter = submitter;
@@ -76,15 +87,18 @@ struct Seat {
   QueueReport queue;
   std::optional<JobEnded> ended;
   bool idle = false;
+  bool keeps = false; // When idle.
 };
 
 class Bench {
 public:
   explicit Bench(std::uint64_t leaves) : tree(leaves), spec(spec_of(leaves)) {}
 
-  Seat& root(std::uint8_t n, JobConfig config = {}, std::vector<BlockResult> frontier = {}) {
-    return seat(n, config,
-                [&](JobConfig c) { return Job::root(c, spec, std::move(frontier), seeds++, now); });
+  Seat& root(std::uint8_t n, JobConfig config = {}, std::vector<BlockResult> frontier = {},
+             const Holders& holders = {}) {
+    return seat(n, config, [&](JobConfig c) {
+      return Job::root(c, spec, std::move(frontier), seeds++, now, holders);
+    });
   }
   Seat& lessee(std::uint8_t n, JobConfig config = {}) {
     return seat(n, config, [&](JobConfig c) { return Job::lessee(c, spec, seeds++, now); });
@@ -146,8 +160,8 @@ public:
   void finish_one(Seat& s) {
     auto start = std::move(s.work.front());
     s.work.pop_front();
-    auto bytes = std::visit([&](const auto& w) { return compute(w); }, start.work);
-    apply(s, s.job->work_done(start.id, partial_of(std::move(bytes)), {}, 1000, now));
+    const auto partial = std::visit([&](const auto& w) { return compute(w); }, start.work);
+    apply(s, s.job->work_done(start.id, partial, {}, 1000, now));
   }
   // Takes and ends work until there is none.
   void work_off(Seat& s, int pieces_max = 1 << 20) {
@@ -162,6 +176,12 @@ public:
       s.journal.pop_front();
       apply(s, s.job->journaled(sequence, now));
     }
+  }
+
+  // What a seat wants is there, or not.
+  void answer_pulls(Seat& s, bool here = true) {
+    for (const auto& pull : std::exchange(s.pulls, {}))
+      apply(s, here ? s.job->blob_here(pull.blob, now) : s.job->blob_gone(pull.blob, now));
   }
 
   // Time passes; whoever wants to wake is woken.
@@ -187,8 +207,11 @@ public:
               REQUIRE(*s.job->next_wake() > now);
           }
       for (auto& [id, s] : seats)
-        if (auto_journal)
+        if (auto_journal && s.job)
           keep_journal(s);
+      for (auto& [id, s] : seats)
+        if (auto_pull && s.job)
+          answer_pulls(s);
     }
     now = end;
   }
@@ -219,7 +242,8 @@ public:
   std::deque<Letter> post;
   std::map<NodeId, Seat> seats;
   std::function<bool(const Letter&)> cut = [](const Letter&) { return false; };
-  bool auto_journal = true;
+  bool auto_journal = true, auto_pull = false;
+  bool ordered = false, alike = false;
   std::uint64_t asks = 0, seeds = 1;
 
 private:
@@ -233,9 +257,16 @@ private:
     return s;
   }
 
-  Bytes compute(const RunWork& w) { return block_bytes(tree, w.block); }
-  Bytes compute(const MergeWork& w) { return merge_bytes(w.left.bytes, w.right.bytes); }
-  Bytes compute(const FinishWork& w) { return finish_bytes(w.partial.bytes); }
+  Partial compute(const RunWork& w) {
+    return ordered ? ordered_partial(tree, w.block, alike) : partial_of(block_bytes(tree, w.block));
+  }
+  Partial compute(const MergeWork& w) {
+    return ordered ? ordered_partial(tree, w.block, alike)
+                   : partial_of(merge_bytes(w.left.bytes, w.right.bytes));
+  }
+  Partial compute(const FinishWork& w) {
+    return ordered ? w.partial : partial_of(finish_bytes(w.partial.bytes));
+  }
 
   void on(Seat& s, SendTo& e) { post.push_back({s.id, e.to, std::move(e.message)}); }
   void on(Seat& s, StartWork& e) { s.work.push_back(std::move(e)); }
@@ -246,7 +277,10 @@ private:
     REQUIRE_FALSE(s.ended);
     s.ended = std::move(e);
   }
-  void on(Seat& s, JobIdle&) { s.idle = true; }
+  void on(Seat& s, JobIdle& e) {
+    s.idle = true;
+    s.keeps = e.keep;
+  }
 };
 
 } // namespace tessera::bench
