@@ -75,6 +75,8 @@ bool Job::Machine::has_partners() const {
 
 std::uint64_t Job::Machine::merges_ready() const {
   std::uint64_t sum = 0;
+  if (stalled)
+    return sum;
   for (const auto& [key, h] : held)
     sum += h.unmerged ? 0 : h.ledger.merges_ready();
   return sum;
@@ -87,16 +89,16 @@ std::uint64_t Job::Machine::expected_ns(std::uint64_t leaves) const {
 QueueReport Job::Machine::report() const {
   QueueReport r;
   r.leases = leases_offered;
-  if (ended() || handing)
+  if (ended() || resting())
     return r;
   const auto queued = queued_leaves();
   r.queued_leaves = queued > 0 ? queued : suspected_leaves();
-  r.runnable = merges_ready() + (merged && !finishing);
+  r.runnable = merges_ready() + (merged && !finishing && !stalled);
   if (queued > 0)
     r.queued_ns = expected_ns(queued);
-  if (config.slots == 0)
+  if (slots() == 0)
     return r;
-  const auto block = sizer.block(queued, config.slots);
+  const auto block = sizer.block(queued, slots());
   r.piece_ns = expected_ns(block);
   r.runnable += queued / block + (queued % block != 0);
   if (r.runnable == 0 && has_spare())
@@ -132,7 +134,7 @@ void Job::Machine::tell_idle() {
 }
 
 Duration Job::Machine::linger() const {
-  if (handing)
+  if (resting())
     return {};
   if (ended() && rooted && spec->spec.round > 0)
     return round_linger;
@@ -350,6 +352,17 @@ JobEffects Job::cancel(Time now) {
 JobEffects Job::hand_back(Time now) {
   machine_->now = now;
   machine_->hand_back();
+  return machine_->settled();
+}
+JobEffects Job::pause(Time now) {
+  machine_->now = now;
+  machine_->paused = true;
+  machine_->return_leases();
+  return machine_->settled();
+}
+JobEffects Job::resume(Time now) {
+  machine_->now = now;
+  machine_->paused = machine_->stalled = false;
   return machine_->settled();
 }
 JobEffects Job::wake(Time now) {

@@ -43,6 +43,9 @@ struct FinishWork {
 using Work = std::variant<RunWork, MergeWork, FinishWork>;
 using WorkId = std::uint64_t; // Unique in one Job machine.
 
+// A slot of a paused node did not do it, or not to its end; which is nobody's fault.
+inline constexpr const char* paused_code = "E733";
+
 struct SendTo {
   NodeId to;
   Message message;
@@ -153,10 +156,15 @@ public:
 
   // --- People.
   JobEffects cancel(Time now); // Checked by the caller.
-  // Orderly leave or pause: queued blocks go back to their lessors, running ones finish and are
+  // Orderly leave: queued blocks go back to their lessors, running ones finish and are
   // returned. JobIdle when all is back; leases given are told to their thieves' next ancestor by
   // their silence.
   JobEffects hand_back(Time now);
+  // The owner wants the machine. Leases held go back as by hand_back(); what is rooted here is for
+  // others to run, and is merged and finished here as without slots. A merge or finish that fails
+  // with paused_code waits for resume().
+  JobEffects pause(Time now);
+  JobEffects resume(Time now);
 
   std::optional<Time> next_wake() const;
   JobEffects wake(Time now);

@@ -138,7 +138,10 @@ void enrol(Self self) {
 void wire(Self self, WiringPtr& wiring) {
   auto& s = self->state;
   const auto before = std::exchange(s.wiring, wiring);
+  const bool paused = before && before->pause;
   give_up_lost_work(self);
+  if (paused != wiring->pause.has_value())
+    perform(self, paused ? s.job->resume(now(self)) : s.job->pause(now(self)));
   if (!before || before->store != wiring->store) {
     for (const auto& [blob, want] : s.pulls)
       ask_store(self, want);

@@ -108,7 +108,7 @@ void Job::Machine::give(NodeId asker, const StealAsk& ask, double share) {
     const auto queued = queued_leaves();
     auto leaves = std::uint64_t(double(queued) * std::min(share, 0.5));
     // With every slot at work, the one leaf that waits here need not.
-    if (leaves == 0 && queued > 0 && (config.slots == 0 || working.size() >= config.slots))
+    if (leaves == 0 && queued > 0 && working.size() >= slots())
       leaves = 1;
     grant.leases = leases_for(asker, leaves);
     if (queued == 0)
@@ -139,7 +139,7 @@ void Job::Machine::give_back(NodeId lessor, std::uint64_t leaves_max) {
 
 bool Job::Machine::may_ask(NodeId asker, const StealAsk& ask) const {
   const auto kernel = spec->spec.kernel + "@" + std::to_string(spec->spec.kernel_version);
-  return !ended() && !handing && asker != config.self && peers.size() < peers_max &&
+  return !ended() && !resting() && asker != config.self && peers.size() < peers_max &&
          (ask.kernels.empty() || std::count(ask.kernels.begin(), ask.kernels.end(), kernel));
 }
 

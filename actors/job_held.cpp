@@ -28,7 +28,7 @@ void Job::Machine::leased(NodeId lessor, const Lease& lease) {
     if (!h.rooted() && h.lessor == lessor && h.lease == lease.id)
       return; // The grant came twice.
   const char* objection = ended()                          ? "the job is over here"
-                          : handing                        ? "leaving"
+                          : handing_back()                 ? "leaving, or paused"
                           : !sound(lessor, lease)          ? "not a lease"
                           : held.size() >= leases_held_max ? "too many leases"
                                                            : nullptr;
@@ -323,7 +323,7 @@ Duration Job::Machine::patience_of_orphans() const {
 bool Job::Machine::spent(const Held& h) const {
   if (h.rooted())
     return false;
-  if (h.last_taken && (h.covered >= h.sequence || handing))
+  if (h.last_taken && (h.covered >= h.sequence || handing_back()))
     return true;
   if (h.bond == Held::Bond::bound)
     return false;
@@ -357,6 +357,10 @@ void Job::Machine::close(HeldKey key) {
 
 void Job::Machine::hand_back() {
   handing = true;
+  return_leases();
+}
+
+void Job::Machine::return_leases() {
   for (auto& [key, h] : held) {
     if (h.rooted())
       continue;

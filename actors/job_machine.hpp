@@ -228,6 +228,8 @@ struct Job::Machine {
   std::optional<Time> ended_at;
 
   bool handing = false;
+  bool paused = false;
+  bool stalled = false; // What is to be merged or finished takes a paused node too long.
   bool told_idle = false;
   bool told_queue = false;
   std::optional<Time> idle_since;
@@ -245,6 +247,9 @@ struct Job::Machine {
   }
   const JobId& id() const { return spec->id; }
   bool ended() const { return ended_at.has_value(); }
+  std::uint32_t slots() const { return paused ? 0 : config.slots; } // For leaves.
+  bool handing_back() const { return handing || paused; }           // Leases held.
+  bool resting() const { return handing || (paused && !rooted); }   // Nothing is done here.
   Held* find_held(HeldKey key);
   const Held* find_held(HeldKey key) const;
   Held* find_held(const NodeId& taker, LeaseId lease);
@@ -317,6 +322,7 @@ struct Job::Machine {
   void close(HeldKey key);
   void on(NodeId from, const Receipt& receipt);
   void hand_back();
+  void return_leases();
 
   // job_given.cpp
   void give(NodeId asker, const StealAsk& ask, double share);

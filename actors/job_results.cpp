@@ -140,7 +140,7 @@ void Job::Machine::bytes_lost(const BlobId& blob) {
         h.upheld.remove(tree.begin(block), tree.end(block));
         if (h.rooted())
           merged.reset();
-        else if (h.bond == Held::Bond::over || handing)
+        else if (h.bond == Held::Bond::over || handing_back())
           drop_queued(h);
       }
 }
@@ -240,7 +240,7 @@ void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
       if (ended())
         return; // The job failed, and dropped all that it held.
     }
-  if (h->bond == Held::Bond::over || (handing && !h->rooted()))
+  if (h->bond == Held::Bond::over || (handing_back() && !h->rooted()))
     drop_queued(*h);
 }
 

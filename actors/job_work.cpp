@@ -12,9 +12,9 @@ bool machine_fault(const Error& why) {
   return !why.code.starts_with("E7") || codes.contains(why.code);
 }
 
-// The worker never came to it.
+// The worker never came to it, or its owner wanted the machine.
 bool innocent(const Error& why) {
-  return why.code == "E709";
+  return why.code == "E709" || why.code == paused_code;
 }
 
 template<class Map>
@@ -44,13 +44,15 @@ void Job::Machine::start(std::uint32_t slot, Working what, Work work) {
 }
 
 void Job::Machine::take(std::uint32_t slot) {
-  if (ended() || handing || take_merge(slot) || take_finish(slot))
+  if (ended() || resting() || take_merge(slot) || take_finish(slot))
     return;
-  if (config.slots > 0 && !take_block(slot)) // Without slots, one only merges and finishes.
+  if (slots() > 0 && !take_block(slot)) // Without slots, one only merges and finishes.
     take_spare(slot);
 }
 
 bool Job::Machine::take_merge(std::uint32_t slot) {
+  if (stalled)
+    return false;
   for (auto& [key, h] : held) {
     if (h.unmerged)
       continue;
@@ -64,7 +66,7 @@ bool Job::Machine::take_merge(std::uint32_t slot) {
 }
 
 bool Job::Machine::take_finish(std::uint32_t slot) {
-  if (!merged || finishing)
+  if (!merged || finishing || stalled)
     return false;
   finishing = true;
   start(slot, {Working::Kind::finish, slot, root_key, tree.root()}, FinishWork{*merged});
@@ -74,7 +76,7 @@ bool Job::Machine::take_finish(std::uint32_t slot) {
 // A block that failed is cut until the leaf that fails stands alone.
 std::uint64_t Job::Machine::block_leaves(const Held& h) const {
   const auto leaf = *h.ledger.next_leaf();
-  const auto leaves = sizer.block(queued_leaves(), config.slots);
+  const auto leaves = sizer.block(queued_leaves(), slots());
   auto it = h.narrow.upper_bound(leaf);
   if (it != h.narrow.begin() && std::prev(it)->second.first > leaf)
     return std::min(leaves, std::prev(it)->second.second);
@@ -126,7 +128,7 @@ bool Job::Machine::take_spare(std::uint32_t slot) {
   for (auto& [lease, g] : given) {
     if (!suspected(g))
       continue;
-    const auto block = next_spare(g, sizer.block(~std::uint64_t{0}, config.slots));
+    const auto block = next_spare(g, sizer.block(~std::uint64_t{0}, slots()));
     if (!block)
       continue;
     g.doubled = true;
@@ -183,6 +185,8 @@ void Job::Machine::work_failed(WorkId id, const Error& why) {
   if (!w || ended())
     return;
   slot_over[w->slot] = now;
+  if (w->kind != Working::Kind::run && why.code == paused_code)
+    stalled = paused;
   if (w->kind == Working::Kind::run)
     run_failed(*w, why);
   else if (w->kind == Working::Kind::merge)
@@ -255,7 +259,7 @@ void Job::Machine::run_failed(const Working& w, const Error& why) {
   if (!h || w.spare)
     return;
   h->ledger.requeue(w.block);
-  if (h->bond == Held::Bond::over || (handing && !h->rooted()))
+  if (h->bond == Held::Bond::over || (handing_back() && !h->rooted()))
     return drop_queued(*h);
   if (innocent(why))
     return;

@@ -178,6 +178,7 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
         auto& own = self->state.own;
         own.slots_free = load.slots_free;
         own.stealable_ns = load.stealable_ns;
+        own.paused = load.paused;
         perform(self, self->state.mesh->own_changed(own, now(self)));
       },
       [=](leave_atom) { perform(self, self->state.mesh->leave(now(self))); },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/pause.hpp"
 #include "actors/rounds.hpp"
 #include "actors/scheduler.hpp"
 #include "net/asio/link.hpp"
@@ -18,10 +19,11 @@
 // wire is net/'s.
 namespace tessera {
 
-// Who is who. Sent to all again whenever one of them was restarted.
+// Who is who, and whether the node is paused. Sent to all again whenever that changes.
 struct Wiring {
   caf::actor node, mesh, scheduler, store, api;
   std::vector<caf::actor> slots;
+  std::optional<Pause> pause;
 };
 using WiringPtr = std::shared_ptr<const Wiring>;
 using MessagePtr = std::shared_ptr<const Message>;

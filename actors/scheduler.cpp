@@ -56,7 +56,7 @@ struct Ask {
 struct Scheduler::Machine {
   SchedulerConfig config;
   std::mt19937_64 dice;
-  bool paused = false;
+  bool paused = false, leaving = false;
 
   std::map<JobId, JobEntry> jobs;
   struct Turn {
@@ -90,7 +90,9 @@ struct Scheduler::Machine {
         next_ask(dice()), // A restarted scheduler must not know the grants of the last one.
         backoff(config.retry_min), told(load()) {}
 
-  double power() const { return power_of(config.speed, config.slots); }
+  // For the work of jobs.
+  std::uint32_t open_slots() const { return paused || leaving ? 0 : config.slots; }
+  double power() const { return power_of(config.speed, open_slots()); }
 
   // --- Turns ---
 
@@ -141,9 +143,9 @@ struct Scheduler::Machine {
   }
 
   void fill(SchedulerEffects& out) {
-    while (!paused) {
-      const auto slot = slots.least_busy();
-      if (slots.care(slot) >= config.pipeline)
+    while (!leaving) {
+      const auto slot = paused ? 0 : slots.least_busy();
+      if (slots.care(slot) >= (paused ? 1 : config.pipeline))
         return;
       const auto job = next_job(slots.care(slot) == 0);
       if (!job)
@@ -196,11 +198,11 @@ struct Scheduler::Machine {
 
   void on(NodeId from, const StealAsk& wish, Time now, SchedulerEffects& out) {
     const auto thief = power_of(wish.speed, wish.slots);
-    const auto share = steal_share(paused ? 0 : power(), thief);
+    const auto share = steal_share(power(), thief);
     const auto job = share > 0 ? richest(wish) : std::nullopt;
     if (job)
       out.emplace_back(GiveWork{*job, from, wish, share});
-    else if (wish.wait_ms > 0 && share > 0 && !paused)
+    else if (wish.wait_ms > 0 && share > 0 && !paused && !leaving)
       keep_waiting(from, wish, now, out);
     else
       give_nothing(from, wish, out);
@@ -224,7 +226,7 @@ struct Scheduler::Machine {
     auto behind = powers.begin();
     waiting.serve([&](const WaitingAsks::Waiting& w) {
       const auto thief = *behind++;
-      auto others = paused ? 0 : power();
+      auto others = power();
       for (auto other = behind; other != powers.end(); ++other)
         others += std::min(*other, claim_ratio_max * thief);
       const auto share = steal_share(others, thief);
@@ -240,7 +242,7 @@ struct Scheduler::Machine {
   bool promise(JobEntry& job, double share) const {
     const auto left = job.report.queued_leaves - std::min(job.promised, job.report.queued_leaves);
     auto leaves = std::uint64_t(double(left) * std::min(share, 0.5));
-    if (leaves == 0 && left > 0 && config.slots == 0)
+    if (leaves == 0 && left > 0 && open_slots() == 0)
       leaves = 1;
     job.promised += leaves;
     return leaves > 0;
@@ -314,7 +316,7 @@ struct Scheduler::Machine {
 
   void consider_asking(Time now, SchedulerEffects& out) {
     retry_at.reset();
-    if (paused || config.slots == 0 || ask)
+    if (open_slots() == 0 || ask)
       return;
     const auto from = victims(now);
     const auto span = ahead(from);
@@ -349,6 +351,11 @@ struct Scheduler::Machine {
 
   StealAsk steal_ask(std::uint64_t id, std::uint32_t wait_ms) const {
     return {id, config.slots, config.speed, config.kernels, wait_ms};
+  }
+
+  void ask_no_more() { // What comes yet is refused.
+    ask.reset();
+    lifelines.clear();
   }
 
   void ask_victim(const NodeId& victim, Time now, SchedulerEffects& out) {
@@ -434,7 +441,7 @@ struct Scheduler::Machine {
     const auto kernel = spec.kernel + "@" + std::to_string(spec.kernel_version);
     if (std::find(config.kernels.begin(), config.kernels.end(), kernel) == config.kernels.end())
       return "unknown kernel";
-    if (paused)
+    if (paused || leaving)
       return "pausing";
     if (!jobs.contains(grant.spec->id) && jobs.size() >= config.jobs_max)
       return "no room for another job";
@@ -496,7 +503,7 @@ struct Scheduler::Machine {
   // --- Time ---
 
   OwnLoad load() const {
-    return {paused || config.slots == 0 ? 0 : slots.idle(), std::bit_floor(queued_ns(1))};
+    return {open_slots() == 0 ? 0 : slots.idle(), std::bit_floor(queued_ns(1)), paused};
   }
 
   void tick(Time now) {
@@ -525,7 +532,7 @@ struct Scheduler::Machine {
     if (ask)
       sooner(ask->until);
     for (const auto& [id, job] : jobs)
-      if (job.dry_until && !paused)
+      if (job.dry_until && !leaving)
         sooner(*job.dry_until);
     return next;
   }
@@ -622,13 +629,18 @@ SchedulerEffects Scheduler::receive(NodeId from, const Message& message, Time no
 
 SchedulerEffects Scheduler::pause(Time now) {
   machine_->paused = true;
-  machine_->ask.reset(); // What comes yet is refused.
-  machine_->lifelines.clear();
+  machine_->ask_no_more();
   return machine_->settled({}, now);
 }
 
 SchedulerEffects Scheduler::resume(Time now) {
   machine_->paused = false;
+  return machine_->settled({}, now);
+}
+
+SchedulerEffects Scheduler::leave(Time now) {
+  machine_->leaving = true;
+  machine_->ask_no_more();
   return machine_->settled({}, now);
 }
 

@@ -50,6 +50,7 @@ struct WantSession { // With a victim; then peer_up or peer_unreachable.
 struct OwnLoad { // For our record.
   std::uint32_t slots_free;
   std::uint64_t stealable_ns; // Rounded down to a power of two, so that gossip is quiet.
+  bool paused = false;
 
   bool operator==(const OwnLoad&) const = default;
 };
@@ -85,8 +86,11 @@ public:
   SchedulerEffects rtt_measured(NodeId peer, Duration rtt, Time now);
   SchedulerEffects receive(NodeId from, const Message& message, Time now); // StealAsk, Grant.
 
-  SchedulerEffects pause(Time now); // Takes no more work, asks nobody, gives all.
+  // As if it had no slots: asks nobody, gives all, and takes no more than what jobs rooted here have
+  // to merge and finish, a piece at a time.
+  SchedulerEffects pause(Time now);
   SchedulerEffects resume(Time now);
+  SchedulerEffects leave(Time now); // For good, and nothing more is taken.
 
   std::optional<Time> next_wake() const;
   SchedulerEffects wake(Time now);

@@ -92,6 +92,8 @@ void peer_news(Self self, const PeerNews& news) {
 void wire(Self self, WiringPtr& wiring) {
   auto& s = self->state;
   const auto before = std::exchange(s.wiring, wiring);
+  if (before->pause.has_value() != wiring->pause.has_value())
+    perform(self, wiring->pause ? s.scheduler->pause(now(self)) : s.scheduler->resume(now(self)));
   if (before->mesh != wiring->mesh || before->api != wiring->api)
     on(self, s.scheduler->load());
 }
@@ -103,6 +105,8 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
   self->state.scheduler.emplace(std::move(config), seed);
   self->state.wiring = std::move(wiring);
   auto& s = *self->state.scheduler;
+  if (self->state.wiring->pause)
+    s.pause(now(self));
   on(self, s.load()); // They may know another's.
   return {
       [=](const FromPeer& letter) { route(self, letter); },
@@ -133,7 +137,7 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
       [=, &s](const RttNews& news) {
         perform(self, s.rtt_measured(news.peer, news.rtt, now(self)));
       },
-      [=, &s](leave_atom) { perform(self, s.pause(now(self))); },
+      [=, &s](leave_atom) { perform(self, s.leave(now(self))); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=, &s](wake_atom) {
         if (woken(self, self->state.armed))

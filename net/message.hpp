@@ -48,6 +48,7 @@ struct Record {
       0; // Queued work a thief could have, in this node's slot time. At least 1 if any.
   std::vector<std::string> kernels; // "name@version"
   bool leaving = false;             // The last record of an orderly leave.
+  bool paused = false;              // Its owner wants the machine: it takes no work.
 
   bool operator==(const Record&) const = default;
 };

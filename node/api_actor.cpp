@@ -22,7 +22,7 @@ int status_of(const std::string& code) {
   static const std::map<std::string, int> known{
       {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404},
       {"E111", 507}, {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404},
-      {"E305", 503}, {"E511", 503}, {"E110", 500}, {"E120", 500}};
+      {"E305", 503}, {"E511", 503}, {"E110", 500}, {"E120", 500}, {"E306", 500}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
@@ -669,6 +669,7 @@ void one_job(Self self, std::string rest, const HttpRequest& request, const Call
 Record own_record(Self self) {
   auto record = self->state.setup.own;
   record.slots_free = self->state.load.slots_free;
+  record.paused = self->state.wiring->pause.has_value();
   return record;
 }
 
@@ -706,7 +707,8 @@ Json status_json(Self self) {
           {"open", s.setup.mesh.open()},
           {"listen", s.setup.listen},
           {"slots", own.slots},
-          {"running", own.slots - std::min(own.slots, own.slots_free)},
+          {"running", running_of(own)},
+          {"pause", pause_json(s.wiring->pause)},
           {"peers", 1 + s.records.size()},
           {"jobs", s.working.size()},
           {"working", working_json(self)},
@@ -766,6 +768,24 @@ void invite(Self self, const Caller& caller) {
   answer(caller, 200, {{"schema", 1}, {"invite", to_invite(s.setup.mesh)}});
 }
 
+// Answered once it would survive a restart.
+void set_pause(Self self, const PauseFor& what, const Caller& caller) {
+  self->request(self->state.wiring->node, caf::infinite, what)
+      .then(
+          [=](const PauseSet& set) {
+            if (!set.why.code.empty())
+              return refuse(caller, set.why);
+            answer(caller, 200, {{"schema", 1}, {"pause", pause_json(set.pause)}});
+          },
+          [](const caf::error&) {}); // The node's own actor died, and the process with it.
+}
+void pause(Self self, const HttpRequest& request, const Caller& caller) {
+  const auto time = pause_request(request.body);
+  if (!time)
+    return refuse(caller, time.error());
+  set_pause(self, {false, *time}, caller);
+}
+
 void stop(Self self, const Caller& caller) {
   answer(caller, 202, {{"schema", 1}, {"stopping", true}});
   tell(self->state.wiring->node, leave_atom_v);
@@ -796,6 +816,10 @@ void called(Self self, HttpRequest& request, const Caller& caller) {
     return list_kernels(self, caller);
   if (is("POST", "/v1/stop"))
     return stop(self, caller);
+  if (is("POST", "/v1/pause"))
+    return pause(self, request, caller);
+  if (is("POST", "/v1/resume"))
+    return set_pause(self, {true, {}}, caller);
   if (is("POST", "/v1/jobs"))
     return submit(self, request, caller);
   if (is("GET", "/v1/jobs"))

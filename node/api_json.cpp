@@ -7,6 +7,7 @@
 namespace tessera {
 namespace {
 
+constexpr std::size_t pause_body_bytes_max = 4096;
 struct Most {
   std::uint64_t count;
   const char* text;
@@ -245,6 +246,17 @@ Json kernels_json(const std::map<BlobId, ModuleBook::Seen>& modules) {
   return {{"schema", 1}, {"kernels", std::move(list)}, {"modules", std::move(seen)}};
 }
 
+Json pause_json(const std::optional<Pause>& pause) {
+  if (!pause)
+    return nullptr;
+  return {{"since_ms", pause->since_ms},
+          {"until_ms", pause->until_ms ? Json(*pause->until_ms) : Json(nullptr)}};
+}
+
+std::uint32_t running_of(const Record& r) {
+  return r.paused ? 0 : r.slots - std::min(r.slots, r.slots_free);
+}
+
 Json peer_json(const PeerView& peer) {
   const auto& r = peer.record;
   Json addresses = Json::array();
@@ -260,13 +272,15 @@ Json peer_json(const PeerView& peer) {
           {"rtt_ms", peer.rtt_ms ? Json(*peer.rtt_ms) : Json(nullptr)},
           {"slots", r.slots},
           {"slots_free", r.slots_free},
-          {"running", r.slots - std::min(r.slots, r.slots_free)},
+          {"running", running_of(r)},
           {"speed", r.speed},
           {"load", r.load},
           {"version", r.version},
           {"addresses", std::move(addresses)},
           {"kernels", r.kernels},
-          {"state", r.leaving ? "leaving" : "ok"}};
+          {"state", r.leaving  ? "leaving"
+                    : r.paused ? "paused"
+                               : "ok"}};
 }
 
 // Nothing in a body is copied or written out whole: it may be nested as deep as it is long.
@@ -337,6 +351,27 @@ Result<JobRequest> job_request(ByteView body) {
   if (module && !blob_of(*said("module"), request.module))
     return bad_hash("module");
   return request;
+}
+
+Result<std::optional<std::chrono::seconds>> pause_request(ByteView body) {
+  const Error bad{"E400", "this pause cannot be read",
+                  "wanted is {}, or {\"seconds\": N} with N from 1 to " +
+                      std::to_string(pause_max.count()),
+                  "see node/http/API.md"};
+  if (body.empty())
+    return std::optional<std::chrono::seconds>{};
+  const auto json = body.size() > pause_body_bytes_max
+                        ? Json{}
+                        : Json::parse(body.begin(), body.end(), nullptr, false);
+  if (!json.is_object() || json.size() > json.count("seconds"))
+    return bad;
+  const auto said = json.find("seconds");
+  if (said == json.end() || said->is_null())
+    return std::optional<std::chrono::seconds>{};
+  const auto seconds = said->is_number_unsigned() ? said->get<std::uint64_t>() : 0;
+  if (seconds < 1 || seconds > std::uint64_t(pause_max.count()))
+    return bad;
+  return std::optional{std::chrono::seconds(seconds)};
 }
 
 } // namespace tessera

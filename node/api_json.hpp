@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/pause.hpp"
 #include "net/message.hpp"
 #include "node/kernels/kernel.hpp"
 #include "node/module_book.hpp"
@@ -30,6 +31,8 @@ struct PeerView {
   std::optional<double> rtt_ms;
 };
 Json peer_json(const PeerView& peer);
+std::uint32_t running_of(const Record& record); // Slots at work, as far as a record tells.
+Json pause_json(const std::optional<Pause>& pause);
 
 // What POST /v1/jobs says. Parameters are checked; items, leaf and input are not yet.
 struct JobRequest {
@@ -54,5 +57,9 @@ inline constexpr std::size_t job_body_bytes_max = 1 << 20;
 // parameters. E421: items, leaf or rounds. E422: an input or a module is missing, or is not
 // wanted. E426: no such merge.
 Result<JobRequest> job_request(ByteView body);
+
+// What POST /v1/pause says: for how long, or until it is resumed. E400: not this JSON, or a time
+// that is none.
+Result<std::optional<std::chrono::seconds>> pause_request(ByteView body);
 
 } // namespace tessera

@@ -66,6 +66,17 @@ struct NextPiece { // From the server to api: of a result that goes out piece by
 struct SavePeers { // To store.
   std::vector<PeerAddress> peers;
 };
+struct SavePause { // To store; answered by Kept.
+  std::optional<Pause> pause;
+};
+struct PauseFor { // Api to node; answered by PauseSet.
+  bool resume = false;
+  std::optional<std::chrono::seconds> time; // At most pause_max; nothing: until it is resumed.
+};
+struct PauseSet {
+  std::optional<Pause> pause; // Now, whatever became of its saving.
+  Error why;                  // With a code: a restart of the node will not know it.
+};
 struct ChildrenAsk {}; // To node; answered by Children.
 struct Children {
   std::vector<std::pair<std::string, caf::actor>> named; // As in the log; "session" many times.
@@ -87,6 +98,9 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::Prepared))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::HttpCall))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::NextPiece))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePause))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseFor))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseSet))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
 CAF_END_TYPE_ID_BLOCK(tessera_node)
@@ -104,5 +118,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Prepared)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::HttpCall)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::NextPiece)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePause)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseSet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)

@@ -241,6 +241,7 @@ struct Node::Parts {
     make_room(journal);
     boot_ = must(journal.next_boot());
     remembered_ = must(journal.peers());
+    pause_ = must(journal.pause());
   }
 
   // On a disk that old blobs fill, those that no job needs go.
@@ -343,6 +344,7 @@ struct Node::Parts {
     for (std::uint32_t i = 0; i < std::max(1u, own_.slots); ++i)
       node.slots.push_back({i, &zygote_, &io_->context, worker_limits(modules_)});
     node.board = board_;
+    node.pause = pause_;
     node.log = [this](const std::string& what) { log_->warn(what); };
     node.ended = [this](std::optional<Error> why) { ended_.set_value(std::move(why)); };
     return node;
@@ -451,6 +453,7 @@ struct Node::Parts {
   std::optional<Identity> identity_;
   std::uint64_t boot_ = 0;
   std::vector<PeerAddress> remembered_;
+  std::optional<Pause> pause_;
   MeshMembership mesh_;
   std::vector<Address> seeds_, addresses_;
   Record own_;

@@ -157,6 +157,54 @@ void resume(Self self) {
           [](const caf::error&) {}); // The store died; its successor is asked.
 }
 
+// --- Pauses
+
+std::int64_t unix_ms(Self self) {
+  const auto since_zero = std::chrono::floor<std::chrono::milliseconds>(now(self).time_since_epoch());
+  return self->state.setup.mesh.config.unix_ms_at_zero + since_zero.count();
+}
+
+void await_end_of_pause(Self self) {
+  auto& s = self->state;
+  if (const auto& pause = s.wiring.pause; pause && pause->until_ms)
+    arm(self, s.armed,
+        now(self) + std::chrono::milliseconds(*pause->until_ms - unix_ms(self)));
+}
+
+template<class Then>
+void save_pause(Self self, Then then) {
+  self->request(self->state.wiring.store, caf::infinite, SavePause{self->state.wiring.pause})
+      .then([=](const Kept& kept) mutable { then(kept.why); },
+            [=](const caf::error&) mutable { // It died; its successor is told.
+              then(Error{"E306", "the node's store died", "this is a bug", "say it again"});
+            });
+}
+
+void set_pause(Self self, std::optional<Pause> pause) {
+  self->state.wiring.pause = std::move(pause);
+  rewire(self);
+  await_end_of_pause(self);
+}
+
+caf::response_promise pause(Self self, const PauseFor& what) {
+  auto promise = self->make_response_promise();
+  auto& now_paused = self->state.wiring.pause;
+  set_pause(self, what.resume ? std::nullopt
+                              : std::optional{paused_for(now_paused, what.time, unix_ms(self))});
+  save_pause(self, [=, pause = now_paused](const Error& why) mutable {
+    promise.deliver(PauseSet{pause, why});
+  });
+  return promise;
+}
+
+void look_at_pause(Self self) {
+  const auto& pause = self->state.wiring.pause;
+  if (!pause || !pause->over(unix_ms(self)))
+    return await_end_of_pause(self);
+  set_pause(self, {});
+  save_pause(self, [](const Error&) {}); // Over is over, whatever the journal says.
+}
+
 // --- Deaths
 
 void end(Self self, std::optional<Error> why) {
@@ -214,6 +262,8 @@ void restart(Self self, const caf::actor_addr& who, const std::string& what) {
     tell(s.wiring.scheduler, SlotReset{*slot});
   if (what == "store" || what == "api")
     resume(self);
+  if (what == "store")
+    save_pause(self, [](const Error&) {});
 }
 
 void child_down(Self self, const caf::down_msg& down) {
@@ -302,6 +352,8 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
   auto& s = self->state;
   s.setup = std::move(setup);
   s.wiring.node = caf::actor_cast<caf::actor>(self);
+  if (s.setup.pause && !s.setup.pause->over(unix_ms(self)))
+    s.wiring.pause = s.setup.pause;
   self->set_down_handler([=](caf::down_msg& down) { child_down(self, down); });
   start_store(self);
   start_api(self);
@@ -311,6 +363,7 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
   resume(self);
   start_mesh(self);
   rewire(self);
+  await_end_of_pause(self);
   return {
       [=](const OpenRoot& open) { open_root(self, open); },
       [=](const OpenLeases& open) { open_leases(self, open); },
@@ -328,6 +381,11 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
         tell(session, wiring_of(self)); // It may have been made with an older one.
       },
       [=](ChildrenAsk) { return children(self); },
+      [=](const PauseFor& what) { return pause(self, what); },
+      [=](wake_atom) {
+        if (woken(self, self->state.armed))
+          look_at_pause(self);
+      },
       [=](leave_atom) { leave(self); },
       [=](leave_atom, bool) { farewell(self); },
       [=](close_atom) { close_sessions(self); },

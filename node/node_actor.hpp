@@ -41,6 +41,7 @@ struct NodeSetup {
   ApiSetup api;
   std::vector<SlotSetup> slots;
   std::shared_ptr<Switchboard> board;
+  std::optional<Pause> pause; // As it was saved.
   std::function<void(const std::string& what)> log;
   std::function<void(std::optional<Error> why)> ended; // Once; nothing: it left in good order.
 };
@@ -61,6 +62,7 @@ struct NodeShell {
   std::map<JobId, KnownJob> jobs;
   std::map<std::string, std::deque<Time>> deaths; // Of each child, in the last minute.
   std::uint64_t mesh_starts = 0;
+  std::optional<Time> armed; // For the end of a pause.
   bool leaving = false, left = false, over = false;
 };
 

@@ -19,6 +19,12 @@ const Error waited_behind{"E709", "a worker process died before it came to this"
                           "what it did for another call ended it",
                           "it is done again: nothing is to be done about it"};
 
+const Error paused_here{paused_code, "this node is paused",
+                        "its owner wants the machine for something else",
+                        "others may do it, or: tessera resume"};
+constexpr auto pause_grace = std::chrono::milliseconds(500); // A guess: what runs is soon over.
+constexpr auto paused_call_max = std::chrono::seconds(1);    // A guess. Of merges, and the like.
+
 void tell_failed(Self self, const SlotShell::Call& call, const Error& why) {
   if (call.owner)
     self->send(call.owner, WorkFailed{call.id, why});
@@ -127,7 +133,9 @@ Error too_slow(const SlotShell& s, const Call& call) {
 // all calls of its job.
 void look_at_clock(Self self) {
   auto& s = self->state;
-  if (const auto late = s.clock.overdue(now(self))) {
+  if (s.clock.hurried(now(self))) {
+    replace_worker(self, paused_here, [](const Call&) { return false; });
+  } else if (const auto late = s.clock.overdue(now(self))) {
     const auto& call = s.calls.at(*late);
     const auto spec = call.kind == Call::Kind::open ? call.spec : nullptr;
     replace_worker(self, too_slow(s, call),
@@ -196,8 +204,9 @@ void make_room(Self self) {
 void call(Self self, std::uint64_t number, Call what, WorkerRequest request,
           std::optional<Duration> may_take) {
   auto& s = self->state;
+  const bool patient = what.kind == Call::Kind::prepare; // Somebody here asked for it just now.
   s.calls[number] = std::move(what);
-  s.clock.sent(number, may_take, now(self));
+  s.clock.sent(number, may_take, now(self), patient);
   put(self, std::move(request));
 }
 
@@ -282,8 +291,18 @@ WorkerRequest request_of(const Work& work, std::uint64_t call, std::uint64_t job
   return FinishCall{call, job, payload_of(std::get<FinishWork>(work).partial, files)};
 }
 
+// While the node is paused no job's leaves run here.
+bool may_start(Self self, const StartFor& start) {
+  return !self->state.wiring->pause || !start.scheduled ||
+         !std::holds_alternative<RunWork>(start.work);
+}
+
 void start_work(Self self, const StartFor& start, Files files) {
   auto& s = self->state;
+  if (!may_start(self, start)) {
+    self->send(start.job, WorkFailed{start.id, paused_here});
+    return tell_free(self, start.scheduled);
+  }
   std::reverse(files.begin(), files.end()); // Used from the back.
   if (!s.opened.contains(start.spec->id)) {
     OpenInputs inputs;
@@ -497,6 +516,16 @@ void drop(Self self, const JobId& job) {
   }
 }
 
+// The worker goes on for a moment, for what ends by itself need not be done again.
+void heed_pause(Self self) {
+  auto& s = self->state;
+  if (s.wiring->pause)
+    s.clock.hurry(now(self) + pause_grace, paused_call_max);
+  else
+    s.clock.relax();
+  look_at_clock(self);
+}
+
 } // namespace
 
 SlotShell::~SlotShell() {
@@ -510,6 +539,7 @@ caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
   self->state.setup = setup;
   self->state.wiring = std::move(wiring);
   spawn_worker(self);
+  heed_pause(self);
   return {
       [=](const StartFor& start) { start_for(self, start); },
       [=](const PrepareFor& what) {
@@ -527,6 +557,8 @@ caf::behavior slot_actor(Self self, SlotSetup setup, WiringPtr wiring) {
         const auto before = std::exchange(self->state.wiring, wiring);
         if (before->store != wiring->store)
           self->state.store_asks.again();
+        if (before->pause.has_value() != wiring->pause.has_value())
+          heed_pause(self);
       },
   };
 }

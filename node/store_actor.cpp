@@ -532,6 +532,10 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },
+      [=](const SavePause& save) -> Kept {
+        const auto kept = self->state.journal->save_pause(save.pause);
+        return kept ? Kept{true, {}} : Kept{false, kept.error()};
+      },
       [=](const PeerNews& news) {
         if (news.kind != PeerNews::Kind::up)
           each_pull(self, [&](Pull& pull) { return pull.missing(news.peer, now(self)); });

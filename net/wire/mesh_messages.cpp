@@ -20,6 +20,7 @@ void to_wire(Record::Builder to, const tessera::Record& record) {
   to.setStealableNs(record.stealable_ns);
   names_to_wire(to.initKernels(size_of(record.kernels, kernels_max)), record.kernels);
   to.setLeaving(record.leaving);
+  to.setPaused(record.paused);
 }
 
 tessera::Record from_wire(Record::Reader from) {
@@ -39,6 +40,7 @@ tessera::Record from_wire(Record::Reader from) {
   record.stealable_ns = from.getStealableNs();
   record.kernels = all(from.getKernels(), kernels_max, name);
   record.leaving = from.getLeaving();
+  record.paused = from.getPaused();
   return record;
 }
 

@@ -71,6 +71,7 @@ struct Record {
   stealableNs @12 :UInt64;
   kernels @13 :List(Text); # "name@version", at most 64.
   leaving @14 :Bool;
+  paused @15 :Bool; # Takes no work at present.
 }
 
 struct PeerAddress {

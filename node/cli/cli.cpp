@@ -19,6 +19,7 @@ const std::map<std::string, Verb> answered{
     {"invite", cli::invite}, {"peers", cli::peers},   {"kernels", cli::kernels},
     {"submit", cli::submit}, {"jobs", cli::jobs},     {"wait", cli::wait},
     {"result", cli::result}, {"cancel", cli::cancel}, {"new", cli::new_thing},
+    {"pause", cli::pause},   {"snooze", cli::pause},  {"resume", cli::resume},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -2,6 +2,7 @@
 
 #include "node/cli/cli.hpp"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,6 +61,7 @@ struct Command {
   std::string output;              // Of `result` and `wait`.
   std::optional<unsigned> timeout; // Of `wait`, in seconds.
   bool mesh_wide = false;          // Of `jobs`.
+  std::optional<std::chrono::seconds> pause; // Of `pause` and `snooze`.
 };
 
 extern const std::vector<std::string> verbs;

@@ -205,7 +205,7 @@ void status(const Command& c, Terminal& terminal) {
     return terminal.json(s);
   const bool open = s.value("open", Json{}) == true;
   const auto mesh = text_at(s, "mesh");
-  terminal.data(table({
+  std::vector<std::vector<std::string>> lines{
       {"node", shown(text_at(s, "name")) + "  " + shown(text_at(s, "id"))},
       {"mesh", (open ? "open" : "private") + (mesh.empty() ? "" : "  " + shown(mesh))},
       {"listening", shown(text_at(s, "listen"))},
@@ -215,12 +215,18 @@ void status(const Command& c, Terminal& terminal) {
       {"jobs", std::to_string(number_at(s, "jobs"))},
       {"up", seconds(number_at(s, "uptime_ms") / 1000 * 1000)},
       {"version", shown(text_at(s, "version"))},
-  }));
+  };
+  const auto paused = pause_text(s);
+  if (!paused.empty())
+    lines.insert(lines.begin() + 1, {"paused", paused});
+  terminal.data(table(lines));
   std::vector<std::vector<std::string>> works{{"JOB", "KERNEL", "FOR"}};
   for (const auto& work : s.value("working", Json::array()))
     works.push_back(work_row(work));
   if (works.size() > 1)
     terminal.data(table(works));
+  if (!paused.empty())
+    return terminal.next("tessera resume");
   terminal.next(number_at(s, "peers") <= 1 && !open ? "tessera invite"
                                                     : "tessera submit mandelbrot -o m.png");
 }

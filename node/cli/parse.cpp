@@ -1,3 +1,4 @@
+#include "actors/pause.hpp"
 #include "node/cli/command.hpp"
 #include "node/cli/failed.hpp"
 #include "node/cli/settings.hpp"
@@ -14,7 +15,8 @@ namespace tessera::cli {
 
 const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
                                      "peers",  "jobs",    "submit", "wait", "result",
-                                     "cancel", "kernels", "new",    "run"};
+                                     "cancel", "kernels", "new",    "run",  "pause",
+                                     "resume", "snooze"};
 
 namespace {
 
@@ -26,6 +28,7 @@ struct Typed {
   std::string colour = "auto";
   std::string data;
   std::string items, rounds, budget, task;
+  std::string pause;
   std::map<std::string, std::string> settings_of_run; // By flag, as typed.
 };
 
@@ -148,6 +151,11 @@ void add_new(CLI::App& verb, Typed& t) {
       ->type_name("LANG");
 }
 
+void add_pause(CLI::App& verb, Typed& t, const char* otherwise) {
+  verb.add_option("--for", t.pause, std::string{"For how long: 90s, 30m, 2h or 1d "} + otherwise)
+      ->type_name("TIME");
+}
+
 void add_verbs(CLI::App& app, Typed& t) {
   const auto add = [&](const char* name, const char* help) {
     auto* verb = app.add_subcommand(name, help);
@@ -157,6 +165,10 @@ void add_verbs(CLI::App& app, Typed& t) {
   add_start(*add("start", "Run a node, here and now; Ctrl-C hands its work back"), t);
   add("stop", "Stop the node, and wait until it is gone");
   add("status", "The node in a few lines");
+  add_pause(*add("pause", "Take no work, and hand back what is there: the machine is yours"), t,
+            "(default: until resumed)");
+  add_pause(*add("snooze", "Pause for an hour"), t, "(default: 1h)");
+  add("resume", "Take work again");
   add("id", "This node's id");
   add("invite", "The invite that lets another machine join");
   add("peers", "The nodes of the mesh");
@@ -315,6 +327,19 @@ void take_rounds(Typed& t) {
                 "say how many rounds at most: --rounds N");
 }
 
+void take_pause(Typed& t) {
+  if (t.command.verb == "snooze" && t.pause.empty())
+    t.command.pause = std::chrono::hours(1);
+  if (t.pause.empty())
+    return;
+  t.command.pause = parse_time(t.pause);
+  if (!t.command.pause || *t.command.pause < std::chrono::seconds(1) ||
+      *t.command.pause > pause_max)
+    throw usage("--for cannot be \"" + t.pause + "\"",
+                "wanted is a time such as 90s, 30m, 2h or 1d, of a year at most",
+                "for instance: tessera " + t.command.verb + " --for 1h");
+}
+
 // As the job's parameters, where numbers are whole.
 void take_run(Typed& t) {
   auto& s = t.command.submission;
@@ -437,6 +462,7 @@ Command parse(int argc, const char* const* argv) {
   take_items(t);
   take_rounds(t);
   take_tree(t);
+  take_pause(t);
   take_run(t);
   check_submission(t.command);
   check_creation(t.command);

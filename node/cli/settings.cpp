@@ -253,6 +253,17 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return *number << shift;
 }
 
+std::optional<std::chrono::seconds> parse_time(std::string_view text) {
+  static const std::map<std::string_view, std::int64_t> units{
+      {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 24 * 3600}};
+  const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = parse_number(text.substr(0, digits));
+  const auto unit = units.find(text.substr(digits));
+  if (!number || unit == units.end() || *number > std::uint64_t(INT64_MAX / unit->second))
+    return {};
+  return std::chrono::seconds(std::int64_t(*number) * unit->second);
+}
+
 std::optional<Address> parse_address(std::string_view text, const std::string& default_host) {
   const bool bracketed = text.starts_with('[');
   const auto close = text.find(']');

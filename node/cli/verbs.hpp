@@ -8,6 +8,8 @@ namespace tessera::cli {
 
 void stop(const Command& command, Terminal& terminal);
 void status(const Command& command, Terminal& terminal);
+void pause(const Command& command, Terminal& terminal); // And snooze.
+void resume(const Command& command, Terminal& terminal);
 void id(const Command& command, Terminal& terminal);
 void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
@@ -21,5 +23,8 @@ void jobs(const Command& command, Terminal& terminal);
 void wait(const Command& command, Terminal& terminal);
 void result(const Command& command, Terminal& terminal);
 void cancel(const Command& command, Terminal& terminal);
+
+// "since 12:40, until 13:40", of a node's status; empty: it is not paused.
+std::string pause_text(const nlohmann::json& status);
 
 } // namespace tessera::cli

@@ -21,6 +21,7 @@ constexpr const char* schema = R"sql(
     job blob not null, level integer not null, idx integer not null, holders blob,
     primary key (job, level, idx)) without rowid;
   create table if not exists peers (id blob, host text, port integer);
+  create table if not exists pause (since_ms integer not null, until_ms integer);
 )sql";
 
 // One prepared statement, bound and stepped in order.
@@ -35,6 +36,9 @@ public:
 
   Statement& operator<<(std::int64_t n) { return kept(sqlite3_bind_int64(it_, ++bound_, n)); }
   Statement& operator<<(std::uint64_t n) { return *this << std::int64_t(n); }
+  Statement& operator<<(const std::optional<std::int64_t>& n) {
+    return n ? *this << *n : kept(sqlite3_bind_null(it_, ++bound_));
+  }
   Statement& operator<<(std::string_view text) {
     return kept(sqlite3_bind_text(it_, ++bound_, text.data(), int(text.size()), SQLITE_TRANSIENT));
   }
@@ -62,6 +66,11 @@ public:
   }
 
   std::int64_t integer() { return sqlite3_column_int64(it_, column_++); }
+  std::optional<std::int64_t> integer_or_null() {
+    const bool null = sqlite3_column_type(it_, column_) == SQLITE_NULL;
+    const auto n = integer();
+    return null ? std::nullopt : std::optional{n};
+  }
   std::string text() {
     const auto bytes = blob();
     return std::string(text_of(bytes));
@@ -352,6 +361,26 @@ Result<std::vector<PeerAddress>> Journal::peers() {
   if (!peers.done())
     return db_->fault();
   return all;
+}
+
+Status Journal::save_pause(const std::optional<Pause>& pause) {
+  Statement clear{db_->db, "delete from pause"};
+  Statement add{db_->db, "insert into pause values (?, ?)"};
+  return db_->at_once([&] {
+    return clear.done() && (!pause || (add << pause->since_ms << pause->until_ms).done());
+  });
+}
+
+Result<std::optional<Pause>> Journal::pause() {
+  Statement saved{db_->db, "select since_ms, until_ms from pause"};
+  std::optional<Pause> pause;
+  while (saved.row()) {
+    const auto since_ms = saved.integer();
+    pause = Pause{since_ms, saved.integer_or_null()};
+  }
+  if (!saved.done())
+    return db_->fault();
+  return pause;
 }
 
 } // namespace tessera

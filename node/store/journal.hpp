@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/pause.hpp"
 #include "crypto/result.hpp"
 #include "net/message.hpp"
 
@@ -9,7 +10,7 @@
 #include <vector>
 
 // What must outlive the process: the boot counter, the jobs rooted here with what of them is done,
-// and peers worth remembering. SQLite in WAL mode; what a call has returned from is on the disk.
+// peers worth remembering, and whether the owner has paused the node. SQLite in WAL mode; what a call has returned from is on the disk.
 namespace tessera {
 
 // A rooted job as the journal knows it.
@@ -53,6 +54,9 @@ public:
 
   Status save_peers(const std::vector<PeerAddress>& peers);
   Result<std::vector<PeerAddress>> peers();
+
+  Status save_pause(const std::optional<Pause>& pause);
+  Result<std::optional<Pause>> pause();
 
 private:
   struct Database;

@@ -241,6 +241,7 @@ inline Record RandomMessage::record() {
   r.stealable_ns = number();
   r.kernels = some<std::string>(kernels_max, [&] { return name(); });
   r.leaving = coin();
+  r.paused = coin();
   return r;
 }
 

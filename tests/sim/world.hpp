@@ -175,7 +175,7 @@ public:
       return;
     ++totals.leaves;
     note("leaves", n);
-    perform(n, node.scheduler->pause(now_));
+    perform(n, node.scheduler->leave(now_));
     for (const auto& id : ids(node))
       if (auto job = node.jobs.find(id); job != node.jobs.end())
         perform(n, id, job->second.machine.hand_back(now_));
