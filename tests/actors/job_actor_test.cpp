@@ -200,6 +200,21 @@ TEST_CASE("people hear of news at most ten times a second") {
   CHECK(rig.api.size() == 0);
 }
 
+TEST_CASE("a job hears that its node is paused, and resumed") {
+  JobRig rig{job_of(8)};
+  const auto runnable = [&] { return rig.scheduler.take<QueueChanged>().back().report.runnable; };
+  CHECK(runnable() > 0);
+  auto wiring = rig.wiring();
+  wiring.pause = Pause{1, {}};
+  rig.rewire(wiring);
+  CHECK(runnable() == 0);
+  wiring.pause = Pause{1, 2}; // It is for another time.
+  rig.rewire(wiring);
+  CHECK(rig.scheduler.size() == 0);
+  rig.rewire(rig.wiring());
+  CHECK(runnable() > 0);
+}
+
 TEST_CASE("a job that hands back what it was leased is gone once its lessor has it") {
   JobRig rig{job_of(8), false};
   rig.tell(LeasedFrom{peer, lease_from(peer, 7, {{0, 0}})});

@@ -5,6 +5,8 @@ using namespace tessera::bench;
 
 namespace {
 
+const Error paused_error{paused_code, "this node is paused", "by its owner", "resume it"};
+
 // The root is done, with the bytes of a serial run.
 void check_result(const Bench& b, const Seat& root) {
   REQUIRE(root.ended);
@@ -795,6 +797,96 @@ TEST_CASE("who leaves in good order hands back what is queued, and returns what 
   CHECK(std::holds_alternative<LeaseRefused>(b.post.back().message));
   b.post.clear();
   b.run_out(a);
+  check_result(b, a);
+}
+
+TEST_CASE("who is paused hands back what is queued, returns what ends, and what was given up") {
+  Bench b(64);
+  auto& a = b.root(1);
+  auto& t = b.lessee(2);
+  b.steal(t, a);
+  b.deliver_all();
+  REQUIRE(b.take(t));
+  REQUIRE(b.take(t, 1));
+  b.apply(t, t.job->pause(b.now));
+  CHECK(t.queue.runnable == 0);
+  CHECK_FALSE(b.take(t));
+  b.deliver_all();
+  CHECK(a.queue.queued_leaves == 62);
+  b.finish_one(t);
+  b.apply(t, t.job->work_failed(t.work.front().id, paused_error, b.now));
+  t.work.clear();
+  b.deliver_all();
+  CHECK(t.idle);
+  CHECK(a.queue.queued_leaves == 63);
+  CHECK(a.job->status(b.now).leaves_done == 1);
+  b.run_out(a);
+  check_result(b, a);
+  CHECK(a.job->counters().leaves_rerun == 0);
+}
+
+TEST_CASE("who is paused takes no lease until it is resumed") {
+  Bench b(64);
+  auto& a = b.root(1);
+  auto& t = b.lessee(2);
+  b.apply(t, t.job->pause(b.now));
+  b.steal(t, a);
+  b.deliver_all();
+  CHECK(a.queue.queued_leaves == 64);
+  CHECK(a.job->counters().leases_void == 1);
+  b.apply(t, t.job->resume(b.now));
+  b.steal(t, a);
+  b.deliver_all();
+  CHECK(t.queue.queued_leaves == 32);
+}
+
+TEST_CASE("a paused root runs no leaf, gives all to the last, and merges and finishes") {
+  Bench b(8);
+  auto& a = b.root(1);
+  auto& t = b.lessee(2);
+  REQUIRE(b.take(a));
+  b.apply(a, a.job->pause(b.now));
+  CHECK(a.queue.runnable == 0);
+  CHECK(a.queue.queued_leaves == 7);
+  CHECK_FALSE(b.take(a));
+  b.apply(a, a.job->work_failed(a.work.front().id, paused_error, b.now));
+  a.work.clear();
+  for (int i = 0; i < 8; ++i) {
+    b.steal(t, a);
+    b.deliver_all();
+    b.work_off(t);
+    b.deliver_all();
+  }
+  CHECK(a.job->status(b.now).leaves_done == 8);
+  b.run_out(a);
+  check_result(b, a);
+  CHECK(a.job->counters().leaves_run == 0);
+  CHECK(a.job->counters().merges > 0);
+}
+
+TEST_CASE("what a paused root cannot merge or finish in its time waits until it is resumed") {
+  Bench b(2);
+  auto& a = b.root(1);
+  REQUIRE(b.take(a));
+  REQUIRE(b.take(a, 1));
+  b.apply(a, a.job->pause(b.now));
+  b.finish_one(a);
+  b.finish_one(a);
+  for (const bool finish : {false, true}) {
+    REQUIRE(b.take(a));
+    CHECK(std::holds_alternative<FinishWork>(a.work.front().work) == finish);
+    for (int i = 0; i < 20; ++i) { // However often, it is nobody's fault.
+      b.apply(a, a.job->work_failed(a.work.front().id, paused_error, b.now));
+      a.work.clear();
+      CHECK(a.queue.runnable == 0);
+      CHECK_FALSE(b.take(a));
+      b.apply(a, a.job->resume(b.now));
+      CHECK(a.queue.runnable == 1);
+      b.apply(a, a.job->pause(b.now));
+      REQUIRE(b.take(a));
+    }
+    b.finish_one(a);
+  }
   check_result(b, a);
 }
 

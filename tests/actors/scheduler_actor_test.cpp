@@ -75,6 +75,12 @@ public:
     REQUIRE(std::holds_alternative<M>(*letters[0].message));
     return std::get<M>(*letters[0].message);
   }
+  void pause(bool on) {
+    auto w = wiring();
+    if (on)
+      w.pause = Pause{1, {}};
+    tell(std::make_shared<const Wiring>(w));
+  }
   bool silent() const { return mesh.size() + node.size() + store.size() == 0; }
 
   // The peer has work, and gives some when it is asked.
@@ -299,6 +305,22 @@ TEST_CASE("how far a peer is weighs in the choice of whom to ask") {
   const auto asks = rig.mesh.take<ToPeer>();
   REQUIRE(asks.size() == 1);
   CHECK(asks[0].to == near);
+}
+
+TEST_CASE("a scheduler hears that its node is paused, and resumed; so does a new one") {
+  Rig rig;
+  rig.api.clear();
+  rig.pause(true);
+  const auto told = rig.api.take<OwnLoad>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] == OwnLoad{0, 0, true});
+  rig.pause(false);
+  CHECK(rig.api.take<OwnLoad>().at(0).paused == false);
+  const auto grant = rig.grant();
+  rig.pause(true);
+  rig.mesh.clear();
+  rig.say(grant);
+  CHECK(rig.sent<LeaseRefused>().lease == 7);
 }
 
 TEST_CASE("a node that leaves takes no more work, and refuses what comes yet") {

@@ -455,17 +455,44 @@ TEST_CASE("a merge alone is nothing to steal") {
   CHECK(sent<Grant>(s.receive(node(2), wish(7), t0)).size() == 1);
 }
 
-TEST_CASE("a paused node takes nothing, asks nobody, refuses what still comes, and gives all") {
+TEST_CASE("a paused node asks nobody, refuses what still comes, and gives all") {
   Asking a;
   a.scheduler.job_opened(job(1), node(1), "shape@1", t0);
   a.scheduler.pause(t0);
+  CHECK(sent<LeaseRefused>(a.scheduler.receive(a.victim, grant_of(a.ask, 1), t0)).size() == 1);
+  a.scheduler.queue_changed(job(1), queue(0, 4, 10), t0);
+  CHECK(all<GiveWork>(a.scheduler.receive(node(2), wish(1), t0)).at(0).share == 1);
+  CHECK(a.scheduler.load() == OwnLoad{0, 8, true});
+  CHECK(!a.scheduler.next_wake());
+  const auto effects = a.scheduler.resume(t0);
+  CHECK(sent<StealAsk>(effects).size() == 1);
+  CHECK(a.scheduler.load() == OwnLoad{2, 8, false});
+}
+
+TEST_CASE("a paused node takes what jobs have to merge or finish, a piece at a time") {
+  Scheduler s{config(2, 2), 7};
+  s.job_opened(job(1), node(1), "shape@1", t0);
+  s.pause(t0);
+  const auto first = all<TakeWork>(s.queue_changed(job(1), queue(9, 0, 0), t0));
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].slot == 0);
+  CHECK(all<TakeWork>(s.took(job(1), 0, true, t0)).empty());
+  CHECK(s.load().slots_free == 0);
+  CHECK(all<TakeWork>(s.slot_free(0, t0)).size() == 1);
+  CHECK(all<TakeWork>(s.resume(t0)).size() == 3);
+}
+
+TEST_CASE("a node that leaves takes nothing, though it were paused") {
+  Asking a;
+  a.scheduler.job_opened(job(1), node(1), "shape@1", t0);
+  a.scheduler.pause(t0);
+  a.scheduler.leave(t0);
   CHECK(all<TakeWork>(a.scheduler.queue_changed(job(1), queue(4, 4, 10), t0)).empty());
   CHECK(sent<LeaseRefused>(a.scheduler.receive(a.victim, grant_of(a.ask, 1), t0)).size() == 1);
   CHECK(all<GiveWork>(a.scheduler.receive(node(2), wish(1), t0)).at(0).share == 1);
   CHECK(a.scheduler.load().slots_free == 0);
   CHECK(!a.scheduler.next_wake());
-  const auto effects = a.scheduler.resume(t0);
-  CHECK(all<TakeWork>(effects).size() == 2);
+  CHECK(all<TakeWork>(a.scheduler.resume(t0)).empty());
 }
 
 TEST_CASE("our load is told when it changes, and only then") {

@@ -340,6 +340,10 @@ TEST_CASE("a peer's object has the keys that API.md names") {
   CHECK(json.at("rtt_ms") == 1.5);
   CHECK(json.at("via") == "direct");
   CHECK(json.at("state") == "ok");
+  peer.record.paused = true;
+  CHECK(peer_json(peer).at("state") == "paused");
+  CHECK(peer_json(peer).at("running") == 0);
+  peer.record.paused = false;
   peer.record.slots_free = 9; // What a liar says.
   peer.record.leaving = true;
   peer.direct = false;

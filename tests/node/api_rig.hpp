@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 struct Told {
   std::vector<OpenRoot> opened;
   int leaves = 0;
+  std::vector<PauseFor> pauses;
+  PauseSet pause_set; // What the node says to that.
   std::vector<ToPeer> letters;
   std::vector<FromPeer> cancels; // To the scheduler.
   std::vector<SpecPtr> accepted;
@@ -51,6 +53,10 @@ inline FdPtr file_of(const Bytes& bytes) {
 
 inline caf::behavior node_stub(caf::event_based_actor*, Told* told) {
   return {[=](const OpenRoot& open) { told->opened.push_back(open); },
+          [=](const PauseFor& pause) -> PauseSet {
+            told->pauses.push_back(pause);
+            return told->pause_set;
+          },
           [=](leave_atom) { ++told->leaves; }};
 }
 inline caf::behavior mesh_stub(caf::event_based_actor*, Told* told) {

@@ -71,7 +71,8 @@ TEST_CASE("health, status, kernels and peers") {
   for (const auto* key : {"schema", "name", "version", "mesh", "pid"})
     CHECK(json.contains(key));
   CHECK(json.at("working").empty());
-  CHECK(json.size() == 14);
+  CHECK(json.at("pause") == nullptr);
+  CHECK(json.size() == 15);
   CHECK(api.get("/v1/kernels")->json() == kernels_json({}));
 
   const auto record = std::make_shared<SignedRecord>();
@@ -105,6 +106,51 @@ TEST_CASE("a stop is answered, and told to the node once") {
   CHECK(answer->status() == 202);
   CHECK(answer->json().at("stopping") == true);
   CHECK(api.told.leaves == 1);
+}
+
+TEST_CASE("a pause goes to the node, and is answered with what became of it") {
+  Api api;
+  api.told.pause_set = {Pause{5000, 65'000}, {}};
+  auto answer = api.post("/v1/pause", R"({"seconds":60})");
+  CHECK(answer->status() == 200);
+  CHECK(answer->json() == Json::parse(R"({"schema":1,"pause":{"since_ms":5000,"until_ms":65000}})"));
+  CHECK(api.told.pauses.back().time == 60s);
+  api.told.pause_set = {Pause{5000, {}}, {}};
+  for (const auto* body : {"", "{}", R"({"seconds":null})"}) {
+    answer = api.post("/v1/pause", body);
+    CHECK(answer->json().at("pause").at("until_ms") == nullptr);
+    CHECK_FALSE(api.told.pauses.back().time);
+    CHECK_FALSE(api.told.pauses.back().resume);
+  }
+  api.told.pause_set = {};
+  CHECK(api.post("/v1/resume")->json().at("pause") == nullptr);
+  CHECK(api.told.pauses.back().resume);
+  api.told.pause_set.why = {"E111", "cannot write", "the disk is full", "free some"};
+  api.refused(api.post("/v1/pause"), 507, "E111", "/v1/pause");
+}
+
+TEST_CASE("a pause of no time, or none that can be read, is refused and tells the node nothing") {
+  Api api;
+  for (const auto* body :
+       {R"({"seconds":0})", R"({"seconds":-5})", R"({"seconds":1.5})", R"({"seconds":"60"})",
+        R"({"seconds":31622401})", R"({"minutes":1})", R"({"seconds":1,"more":2})", "60", "[", "[]"})
+    api.refused(api.post("/v1/pause", body), 400, "E400", "/v1/pause");
+  CHECK(api.told.pauses.empty());
+  CHECK(api.post("/v1/pause", R"({"seconds":31622400})")->status() == 200);
+}
+
+TEST_CASE("a paused node says so, to whoever asks for it and among peers") {
+  Api api;
+  api.tell(OwnLoad{0, 0, true});
+  api.rewire([](Wiring& w) { w.pause = Pause{5000, {}}; });
+  const auto status = api.get("/v1/status")->json();
+  CHECK(status.at("pause") == Json::parse(R"({"since_ms":5000,"until_ms":null})"));
+  CHECK(status.at("running") == 0);
+  const auto own = api.get("/v1/peers")->json().at("peers").at(0);
+  CHECK(own.at("state") == "paused");
+  CHECK(own.at("slots_free") == 0);
+  api.rewire([](Wiring& w) { w.pause.reset(); });
+  CHECK(api.get("/v1/status")->json().at("pause") == nullptr);
 }
 
 TEST_CASE("no call is answered before the journal's jobs are known") {

@@ -145,6 +145,12 @@ TEST_CASE("whatever is typed wrongly exits 2, with three lines and a way on") {
   wrong({"submit", "sumsq", "--leaf", "big"}, "E400", "auto");
   wrong({"submit", "sumsq", "--detach", "-o", "f"}, "E400", "result JOB");
   wrong({"submit", "sumsq", "more"}, "E400", "submit --help");
+  for (const auto* time : {"1", "h", "1w", "-1h", "0s", "1.5h", "367d", "99999999999999999999d",
+                           "9999999999999999d", "1h ", "1H"}) {
+    wrong({"pause", "--for", time}, "E400", "--for cannot be");
+    wrong({"snooze", "--for", time}, "E400", "for instance: tessera snooze --for 1h");
+  }
+  wrong({"resume", "--for", "1h"}, "E400", "resume --help");
   wrong({"status", "--color", "pink"}, "E400", "status --help");
   wrong({"status", "--api", "http://127.0.0.1:1"}, "E400", "--token-file");
 }
@@ -678,6 +684,8 @@ TEST_CASE("with --json each verb says one object, and lists an object a line") {
   node.on("GET /v1/peers", {{"peers", {{{"id", "AAAA"}, {"self", true}}, {{"id", "BBBB"}}}}});
   node.on("GET /v1/kernels", {{"kernels", {{{"name", "sumsq"}}, {{"name", "spin"}}}}});
   node.on("POST " + job_call + "/cancel", job_in("cancelled"), 202);
+  node.on("POST /v1/pause", {{"pause", {{"since_ms", 1}, {"until_ms", nullptr}}}});
+  node.on("POST /v1/resume", {{"pause", nullptr}});
   const auto count = [&](std::vector<std::string> words) {
     words.push_back("--json");
     const auto said = node.says(words);
@@ -698,6 +706,9 @@ TEST_CASE("with --json each verb says one object, and lists an object a line") {
   CHECK(count({"wait", "7f3a"}) == 1);
   CHECK(count({"result", "7f3a"}) == 1);
   CHECK(count({"cancel", "7f3a"}) == 1);
+  CHECK(count({"pause"}) == 1);
+  CHECK(count({"snooze"}) == 1);
+  CHECK(count({"resume"}) == 1);
   CHECK(json::parse(node.says({"submit", "sumsq", "--json"}).out)["text"] == "338350");
 }
 
@@ -745,6 +756,49 @@ TEST_CASE("people get tables, and names from others lose their control character
   const auto unknown = node.says({"kernels", "mandelbort"});
   check_error(unknown, "E423", 2);
   CHECK(has(unknown.err, "did you mean mandelbrot?"));
+}
+
+TEST_CASE("a pause is for as long as it is typed, a snooze for an hour") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  node.on("POST /v1/pause", {{"pause", {{"since_ms", 1000}, {"until_ms", nullptr}}}});
+  node.on("POST /v1/resume", {{"pause", nullptr}});
+  const auto asked = [&](std::vector<std::string> words) {
+    const auto said = node.says(words);
+    CHECK(said.exit == 0);
+    CHECK(said.out == "");
+    return json::parse(node.body("POST /v1/pause"));
+  };
+  CHECK(asked({"pause"}) == json::object());
+  CHECK(asked({"snooze"}) == json{{"seconds", 3600}});
+  CHECK(asked({"snooze", "--for", "90s"}) == json{{"seconds", 90}});
+  CHECK(asked({"pause", "--for", "30m"}) == json{{"seconds", 1800}});
+  CHECK(asked({"pause", "--for", "2h"}) == json{{"seconds", 7200}});
+  CHECK(asked({"pause", "--for", "366d"}) == json{{"seconds", 31'622'400}});
+  const auto paused = node.says({"pause"});
+  CHECK(has(paused.err, "paused since 1970-01-01"));
+  CHECK(has(paused.err, ", until resumed;"));
+  CHECK(has(paused.err, " next  tessera resume --data "));
+  CHECK(node.says({"resume"}).exit == 0);
+}
+
+TEST_CASE("status says since when and until when a node is paused") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  setenv("TZ", "UTC", 1);
+  node.on("GET /v1/status",
+          {{"name", "desk"}, {"pause", {{"since_ms", 3'661'000}, {"until_ms", nullptr}}}});
+  auto said = node.says({"status"});
+  CHECK(has(said.out, "paused     since 1970-01-01 01:01, until resumed\n"));
+  CHECK(has(said.err, "tessera resume"));
+  node.on("GET /v1/status",
+          {{"name", "desk"},
+           {"pause", {{"since_ms", 3'661'000}, {"until_ms", 4'102'444'800'000}}}});
+  said = node.says({"status"});
+  CHECK(has(said.out, "paused     since 1970-01-01 01:01, until 2100-01-01 00:00 ("));
+  node.on("GET /v1/status", {{"name", "desk"}, {"pause", nullptr}});
+  CHECK_FALSE(has(node.says({"status"}).out, "paused"));
+  unsetenv("TZ");
 }
 
 TEST_CASE("an id is read from the key file, and none is made") {

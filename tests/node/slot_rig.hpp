@@ -250,6 +250,10 @@ public:
     wiring_.store = store;
     rewire();
   }
+  void pause(bool on = true) {
+    wiring_.pause = on ? std::optional<Pause>{{0, {}}} : std::nullopt;
+    rewire();
+  }
   void rewire() { stage.tell(slot, std::make_shared<const Wiring>(wiring_)); }
   caf::actor store() const { return wiring_.store; }
 

@@ -149,6 +149,20 @@ TEST_CASE("the journal counts boots for ever and refuses a second node") {
   }
 }
 
+TEST_CASE("a pause is known after a restart, until it is over") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  CHECK(Journal::open(file)->pause()->has_value() == false);
+  for (const std::optional<Pause>& pause :
+       {std::optional<Pause>{{1'800'000'000'000, 1'800'003'600'000}},
+        std::optional<Pause>{{1'800'000'000'001, {}}}, std::optional<Pause>{}}) {
+    CHECK(Journal::open(file)->save_pause(pause).ok());
+    const auto again = Journal::open(file)->pause();
+    REQUIRE(again.ok());
+    CHECK(*again == pause);
+  }
+}
+
 TEST_CASE("the journal keeps a job's done blocks, each replacing what it contains") {
   Folder folder;
   const auto id = digest_of(view("job"));

@@ -33,7 +33,7 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
 class Play {
 public:
   explicit Play(std::uint64_t seed) : world(seed), seed_(seed), dice_(mixed(seed)) {
-    calm_ = roll(8) == 0;
+    calm_ = roll(8) == 0 && seed % 3; // A pause may have what a thief was at run again.
     rough_ = !calm_ && roll(3) > 0;
     deadly_ = !calm_ && (!rough_ || roll(2));
     set_up_network();
@@ -43,6 +43,8 @@ public:
       plan_cuts();
     if (deadly_)
       plan_deaths();
+    if (seed % 3 == 0)
+      plan_pauses();
     world.later(trouble_ + 1s, [this] { heal(); });
   }
 
@@ -159,6 +161,16 @@ private:
     }
   }
 
+  void plan_pauses() {
+    for (std::uint64_t i = 1 + roll(4); i > 0; --i) {
+      const auto n = some_node();
+      world.later(roll(trouble_), [=, this] {
+        world.pause(n);
+        world.later(roll(2) ? roll(3s) : roll(trouble_), [=, this] { world.resume(n); });
+      });
+    }
+  }
+
   void die(Index n, bool orderly) {
     if (!world.alive(n))
       return;
@@ -183,7 +195,9 @@ private:
     world.grant_loss = world.worker_crashes = 0;
     world.heal();
     for (Index n = 0; n < world.size(); ++n)
-      if (!world.alive(n))
+      if (world.alive(n))
+        world.resume(n);
+      else
         wake_if_missed(n);
     healed_ = true;
   }
@@ -225,6 +239,7 @@ void add(Totals& all, const Totals& one) {
   all.blobs_gone += one.blobs_gone;
   all.ended += one.ended;
   all.outputs_excused += one.outputs_excused;
+  all.pauses += one.pauses;
   all.add(one.jobs);
 }
 
@@ -237,6 +252,7 @@ void print(std::uint64_t seeds, const Totals& t) {
       {"restarts", t.restarts},
       {"root restarts", t.root_restarts},
       {"orderly leaves", t.leaves},
+      {"pauses", t.pauses},
       {"one-way cuts", t.cuts},
       {"lost messages", t.lost_messages},
       {"lost grants", t.lost_grants},
@@ -289,7 +305,7 @@ TEST_CASE("whatever goes wrong, each job ends once, with the bytes of the serial
   if (seeds < 200)
     return;
   for (const auto count :
-       {all.kills, all.restarts, all.root_restarts, all.leaves, all.cuts, all.lost_grants,
+       {all.kills, all.restarts, all.root_restarts, all.leaves, all.pauses, all.cuts, all.lost_grants,
         all.doubled, all.crashes, all.blobs_gone, all.jobs.steals, all.jobs.hand_backs,
         all.jobs.leases_reclaimed, all.jobs.leases_void, all.jobs.duplicates, all.jobs.overlaps,
         all.jobs.leaves_rerun, all.jobs.copies_asked,

@@ -30,7 +30,7 @@ struct Broken : std::runtime_error { // A promise was.
 struct Totals {
   std::uint64_t events = 0, kills = 0, restarts = 0, root_restarts = 0, leaves = 0, cuts = 0,
                 lost_messages = 0, lost_grants = 0, doubled = 0, refusals = 0, crashes = 0,
-                pulls = 0, blobs_gone = 0, ended = 0, outputs_excused = 0;
+                pulls = 0, blobs_gone = 0, ended = 0, outputs_excused = 0, pauses = 0;
   JobCounters jobs;
 
   void add(const JobCounters& c) {
@@ -182,6 +182,36 @@ public:
     settle(n);
   }
 
+  // Its owner wants the machine: what its workers are at ends soon, or is given up.
+  void pause(Index n) {
+    auto& node = nodes_[n];
+    if (!node.alive || node.left || std::exchange(node.paused, true))
+      return;
+    ++totals.pauses;
+    note("pauses", n);
+    perform(n, node.scheduler->pause(now_));
+    for (const auto& id : ids(node))
+      if (auto job = node.jobs.find(id); job != node.jobs.end())
+        perform(n, id, job->second.machine.pause(now_));
+    settle(n);
+    later(std::chrono::milliseconds(500), [this, n, boot = node.boot] {
+      if (nodes_[n].alive && nodes_[n].boot == boot && nodes_[n].paused)
+        for (std::uint32_t number = 0; number < nodes_[n].slots.size(); ++number)
+          give_up_leaves(n, number);
+      settle(n);
+    });
+  }
+  void resume(Index n) {
+    auto& node = nodes_[n];
+    if (!node.alive || !std::exchange(node.paused, false))
+      return;
+    perform(n, node.scheduler->resume(now_));
+    for (const auto& id : ids(node))
+      if (auto job = node.jobs.find(id); job != node.jobs.end())
+        perform(n, id, job->second.machine.resume(now_));
+    settle(n);
+  }
+
   bool roots_unfinished(Index n) const {
     for (const auto& [id, kept] : nodes_[n].journal)
       if (!kept.ended)
@@ -275,7 +305,8 @@ public:
       }
     }
     for (const auto& node : nodes_)
-      if (node.alive && !node.scheduler->load().slots_free && node.config.slots && !node.left)
+      if (node.alive && !node.scheduler->load().slots_free && node.config.slots && !node.left &&
+          !node.paused)
         throw Broken("a slot is occupied by nothing");
     if (totals.jobs.conflicts)
       throw Broken("two digests for one block");
@@ -355,7 +386,7 @@ private:
   struct Node {
     JobConfig config;
     double pace = 1;
-    bool alive = false, left = false;
+    bool alive = false, left = false, paused = false;
     std::optional<Scheduler> scheduler;
     std::optional<Time> armed;
     std::map<JobId, JobHere> jobs;
@@ -392,7 +423,7 @@ private:
   void boot(Index n) {
     auto& node = nodes_[n];
     node.alive = true;
-    node.left = false;
+    node.left = node.paused = false;
     node.config.boot = ++node.boot;
     SchedulerConfig config;
     config.self = node.config.self;
@@ -427,6 +458,8 @@ private:
     const auto& spec = jobs_.at(id).work.spec()->spec;
     perform(n, node.scheduler->job_opened(id, spec.submitter, "shape@1", now_));
     auto& job = node.jobs.at(id).machine;
+    if (node.paused)
+      perform(n, id, job.pause(now_));
     perform(n, id, job.start(now_));
     for (Index other = 0; other < nodes_.size(); ++other)
       if (session_seen(n, other)) // As the mesh tells a new actor.
@@ -553,8 +586,8 @@ private:
   void on(Index n, const JobId& id, StartWork& start) {
     auto& node = nodes_[n];
     auto& slot = node.slots.at(start.slot);
-    if (node.config.slots == 0 && std::holds_alternative<RunWork>(start.work))
-      throw Broken("a node without slots ran a leaf");
+    if ((node.config.slots == 0 || node.paused) && std::holds_alternative<RunWork>(start.work))
+      throw Broken("a node without slots, or paused, runs a leaf");
     slot.pieces.push_back({id, node.jobs.at(id).number, start.id, std::move(start.work)});
     if (slot.pieces.size() == 1)
       begin_piece(n, start.slot);
@@ -736,6 +769,25 @@ private:
         tell_job(n, piece.job, [=, this, id = piece.id](Job& job) {
           return job.work_failed(id, {"E710", "a worker process died", "it was killed", ""}, now_);
         });
+  }
+
+  // As a slot of a paused node does.
+  void fail(Index n, std::uint32_t number, const Piece& piece) {
+    tell_scheduler(n, [=, this](Scheduler& s) { return s.slot_free(number, now_); });
+    if (auto job = nodes_[n].jobs.find(piece.job);
+        job != nodes_[n].jobs.end() && job->second.number == piece.life)
+      tell_job(n, piece.job, [=, this, id = piece.id](Job& job) {
+        return job.work_failed(id, {paused_code, "this node is paused", "", ""}, now_);
+      });
+  }
+  void give_up_leaves(Index n, std::uint32_t number) {
+    auto& pieces = nodes_[n].slots[number].pieces;
+    if (pieces.empty() || !std::holds_alternative<RunWork>(pieces.front().work))
+      return;
+    const auto lost = std::exchange(pieces, {});
+    ++nodes_[n].slots[number].turn;
+    for (const auto& piece : lost)
+      fail(n, number, piece);
   }
 
   void drop_work(Index n, const JobId& id) {
