@@ -86,8 +86,8 @@ public:
   SchedulerEffects rtt_measured(NodeId peer, Duration rtt, Time now);
   SchedulerEffects receive(NodeId from, const Message& message, Time now); // StealAsk, Grant.
 
-  // As if it had no slots: asks nobody, gives all, and takes no more than what jobs rooted here have
-  // to merge and finish, a piece at a time.
+  // As if it had no slots: asks nobody, gives all, and takes no more than what jobs rooted here
+  // have to merge and finish, a piece at a time.
   SchedulerEffects pause(Time now);
   SchedulerEffects resume(Time now);
   SchedulerEffects leave(Time now); // For good, and nothing more is taken.

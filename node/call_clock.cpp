@@ -4,8 +4,7 @@
 
 namespace tessera {
 
-void CallClock::sent(std::uint64_t call, std::optional<Duration> may_take, Time now,
-                     bool patient) {
+void CallClock::sent(std::uint64_t call, std::optional<Duration> may_take, Time now, bool patient) {
   if (calls_.empty())
     since_ = now;
   calls_.push_back({call, may_take, patient ? std::nullopt : each_, {}});

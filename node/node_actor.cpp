@@ -160,15 +160,15 @@ void resume(Self self) {
 // --- Pauses
 
 std::int64_t unix_ms(Self self) {
-  const auto since_zero = std::chrono::floor<std::chrono::milliseconds>(now(self).time_since_epoch());
+  const auto since_zero =
+      std::chrono::floor<std::chrono::milliseconds>(now(self).time_since_epoch());
   return self->state.setup.mesh.config.unix_ms_at_zero + since_zero.count();
 }
 
 void await_end_of_pause(Self self) {
   auto& s = self->state;
   if (const auto& pause = s.wiring.pause; pause && pause->until_ms)
-    arm(self, s.armed,
-        now(self) + std::chrono::milliseconds(*pause->until_ms - unix_ms(self)));
+    arm(self, s.armed, now(self) + std::chrono::milliseconds(*pause->until_ms - unix_ms(self)));
 }
 
 template<class Then>

@@ -57,10 +57,10 @@ struct Command {
   StartOptions start;
   Submission submission;
   Creation creation;
-  std::string subject;             // JOB, or the kernel's NAME; may be empty for kernels.
-  std::string output;              // Of `result` and `wait`.
-  std::optional<unsigned> timeout; // Of `wait`, in seconds.
-  bool mesh_wide = false;          // Of `jobs`.
+  std::string subject;                       // JOB, or the kernel's NAME; may be empty for kernels.
+  std::string output;                        // Of `result` and `wait`.
+  std::optional<unsigned> timeout;           // Of `wait`, in seconds.
+  bool mesh_wide = false;                    // Of `jobs`.
   std::optional<std::chrono::seconds> pause; // Of `pause` and `snooze`.
 };
 

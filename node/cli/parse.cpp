@@ -13,10 +13,9 @@
 
 namespace tessera::cli {
 
-const std::vector<std::string> verbs{"start",  "stop",    "status", "id",   "invite",
-                                     "peers",  "jobs",    "submit", "wait", "result",
-                                     "cancel", "kernels", "new",    "run",  "pause",
-                                     "resume", "snooze"};
+const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
+                                     "jobs",  "submit", "wait",   "result", "cancel", "kernels",
+                                     "new",   "run",    "pause",  "resume", "snooze"};
 
 namespace {
 

@@ -25,8 +25,7 @@ std::string time_text(std::int64_t at_ms) {
   if (!::localtime_r(&at, &local))
     return "?";
   const bool near = -12 * 3'600'000 < apart_ms && apart_ms < 12 * 3'600'000;
-  const auto size =
-      std::strftime(text, sizeof text, near ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &local);
+  const auto size = std::strftime(text, sizeof text, near ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &local);
   return {text, size};
 }
 

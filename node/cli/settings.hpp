@@ -31,8 +31,8 @@ void fill(Settings& above, Settings below);
 // E400: a value cannot be read.
 StartOptions start_options(const Settings& settings);
 
-std::optional<std::uint64_t> parse_number(std::string_view text); // Digits, below 2^64.
-std::optional<std::uint64_t> parse_size(std::string_view text);   // "512M", "2GiB", "4096".
+std::optional<std::uint64_t> parse_number(std::string_view text);      // Digits, below 2^64.
+std::optional<std::uint64_t> parse_size(std::string_view text);        // "512M", "2GiB", "4096".
 std::optional<std::chrono::seconds> parse_time(std::string_view text); // "90s", "30m", "2h", "1d".
 // "10.0.0.5:7700", "attic", "[fe80::1]:7700", ":7700".
 std::optional<Address> parse_address(std::string_view text, const std::string& default_host);

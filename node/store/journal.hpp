@@ -10,7 +10,8 @@
 #include <vector>
 
 // What must outlive the process: the boot counter, the jobs rooted here with what of them is done,
-// peers worth remembering, and whether the owner has paused the node. SQLite in WAL mode; what a call has returned from is on the disk.
+// peers worth remembering, and whether the owner has paused the node. SQLite in WAL mode; what a
+// call has returned from is on the disk.
 namespace tessera {
 
 // A rooted job as the journal knows it.

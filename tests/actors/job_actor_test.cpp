@@ -208,6 +208,7 @@ TEST_CASE("a job hears that its node is paused, and resumed") {
   wiring.pause = Pause{1, {}};
   rig.rewire(wiring);
   CHECK(runnable() == 0);
+  rig.scheduler.clear();
   wiring.pause = Pause{1, 2}; // It is for another time.
   rig.rewire(wiring);
   CHECK(rig.scheduler.size() == 0);

@@ -113,7 +113,8 @@ TEST_CASE("a pause goes to the node, and is answered with what became of it") {
   api.told.pause_set = {Pause{5000, 65'000}, {}};
   auto answer = api.post("/v1/pause", R"({"seconds":60})");
   CHECK(answer->status() == 200);
-  CHECK(answer->json() == Json::parse(R"({"schema":1,"pause":{"since_ms":5000,"until_ms":65000}})"));
+  CHECK(answer->json() ==
+        Json::parse(R"({"schema":1,"pause":{"since_ms":5000,"until_ms":65000}})"));
   CHECK(api.told.pauses.back().time == 60s);
   api.told.pause_set = {Pause{5000, {}}, {}};
   for (const auto* body : {"", "{}", R"({"seconds":null})"}) {
@@ -131,9 +132,9 @@ TEST_CASE("a pause goes to the node, and is answered with what became of it") {
 
 TEST_CASE("a pause of no time, or none that can be read, is refused and tells the node nothing") {
   Api api;
-  for (const auto* body :
-       {R"({"seconds":0})", R"({"seconds":-5})", R"({"seconds":1.5})", R"({"seconds":"60"})",
-        R"({"seconds":31622401})", R"({"minutes":1})", R"({"seconds":1,"more":2})", "60", "[", "[]"})
+  for (const auto* body : {R"({"seconds":0})", R"({"seconds":-5})", R"({"seconds":1.5})",
+                           R"({"seconds":"60"})", R"({"seconds":31622401})", R"({"minutes":1})",
+                           R"({"seconds":1,"more":2})", "60", "[", "[]"})
     api.refused(api.post("/v1/pause", body), 400, "E400", "/v1/pause");
   CHECK(api.told.pauses.empty());
   CHECK(api.post("/v1/pause", R"({"seconds":31622400})")->status() == 200);

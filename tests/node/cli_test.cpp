@@ -791,9 +791,9 @@ TEST_CASE("status says since when and until when a node is paused") {
   auto said = node.says({"status"});
   CHECK(has(said.out, "paused     since 1970-01-01 01:01, until resumed\n"));
   CHECK(has(said.err, "tessera resume"));
-  node.on("GET /v1/status",
-          {{"name", "desk"},
-           {"pause", {{"since_ms", 3'661'000}, {"until_ms", 4'102'444'800'000}}}});
+  node.on(
+      "GET /v1/status",
+      {{"name", "desk"}, {"pause", {{"since_ms", 3'661'000}, {"until_ms", 4'102'444'800'000}}}});
   said = node.says({"status"});
   CHECK(has(said.out, "paused     since 1970-01-01 01:01, until 2100-01-01 00:00 ("));
   node.on("GET /v1/status", {{"name", "desk"}, {"pause", nullptr}});

@@ -73,7 +73,7 @@ TEST_CASE("a paused slot merges and finishes, each for a second at most") {
   rig.pause();
   const auto job = rig.job_of("range");
   const auto left = SlotRig::inlined("left "), right = SlotRig::inlined("right ");
-  CHECK(rig.text_done(rig.start(job, MergeWork{{1, 0}, left, right})) == "left right ");
+  CHECK(rig.text_done(rig.start(job, MergeWork{{1, 0}, left, right})) == "(left right )");
   const auto trial = rig.start(rig.job_of("endless"), RunWork{{0, 0}}, false);
   const auto behind = rig.start(job, FinishWork{left});
   rig.stage.pass(990ms);
