@@ -228,6 +228,8 @@ private:
     report_.microtasks += leaves_.tree.leaves();
     report_.seconds += double(ran->cpu_ns) / 1e9;
     report_.memory_bytes = std::max(report_.memory_bytes, ran->memory_bytes);
+    report_.calls += ran->module_calls;
+    report_.calls_again += ran->calls_again;
     const auto partial = Source::of(std::move(ran->output));
     auto finished = finish(runner, partial.again());
     if (!finished)

@@ -24,6 +24,8 @@ struct LocalReport {
   std::uint64_t leaf_items = 0;   // Suggested: a microtask of about a millisecond.
   std::uint64_t rounds = 0;       // Of a job of rounds.
   std::uint64_t tasks = 0;        // Of a tree job.
+  std::uint64_t calls = 0;        // Of the module, for all of them and their merges...
+  std::uint64_t calls_again = 0;  // ...and how many ran a second time, for a NaN.
 };
 
 using LocalProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;

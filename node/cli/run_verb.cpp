@@ -57,6 +57,9 @@ std::string per_second(const LocalReport& report) {
   return std::to_string(std::uint64_t(double(report.microtasks) / std::max(1e-9, report.seconds)));
 }
 
+// A guess: strict code costs about as much on common floating point.
+constexpr double again_share_max = 0.1;
+
 void tell(Terminal& terminal, const LocalReport& r) {
   terminal.note(
       terminal.painted("same bytes", Paint::good) + " in 4 orders and splits  " +
@@ -68,6 +71,9 @@ void tell(Terminal& terminal, const LocalReport& r) {
   if (r.tasks == 0)
     terminal.note("leaf " + std::to_string(r.leaf_items) + " would take about 1 ms: --leaf " +
                   std::to_string(r.leaf_items));
+  if (double(r.calls_again) > again_share_max * double(r.calls))
+    terminal.note(std::to_string(r.calls_again) + " of " + std::to_string(r.calls) +
+                  " calls made a NaN and ran twice: --nan strict runs each once, somewhat slower");
 }
 
 nlohmann::json json_of(const LocalReport& r, const std::string& file) {
@@ -78,6 +84,8 @@ nlohmann::json json_of(const LocalReport& r, const std::string& file) {
           {"fuel", r.fuel ? nlohmann::json(r.fuel) : nlohmann::json(nullptr)},
           {"memory", r.memory_bytes},
           {"leaf", r.leaf_items},
+          {"calls", r.calls},
+          {"calls_again", r.calls_again},
           {"size", r.result.size()},
           {"file", file}};
 }

@@ -57,6 +57,7 @@ public:
   // Of modules, since this was opened; native kernels tell nothing.
   struct Usage {
     std::uint64_t fuel = 0, memory_bytes = 0;
+    std::uint64_t calls = 0, calls_again = 0; // The latter for a NaN, in canonical code.
     bool over = false; // Of the last call: a round's finish, and there is no round after it.
     // Of the last call: the finish of a round of a tree job. Tasks that ran in it, and that wait.
     std::uint64_t tasks_run = 0, tasks_left = 0;

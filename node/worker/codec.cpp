@@ -201,6 +201,8 @@ void write(Writer& w, const CallDone& m) {
   w.byte(m.over);
   w.number(m.tasks_run);
   w.number(m.tasks_left);
+  w.number(m.module_calls);
+  w.number(m.calls_again);
 }
 void write(Writer& w, const OpenedCall& m) {
   w.number(m.call);
@@ -268,6 +270,8 @@ void read(Reader& r, CallDone& m) {
   m.over = r.truth();
   m.tasks_run = r.number();
   m.tasks_left = r.number();
+  m.module_calls = r.number();
+  m.calls_again = r.number();
 }
 void read(Reader& r, OpenedCall& m) {
   m.call = r.number();

@@ -19,7 +19,8 @@ struct JobInputs { // By net/message.hpp's roles; empty where a job has none.
 class Modules {
 public:
   virtual ~Modules() = default;
-  // Before the process shuts itself in. E729: not on this machine.
+  // Before the process forks, or shuts itself in: no thread may come of it, and what it makes is
+  // for the children, too. E729: not on this machine.
   virtual Status warm_up() = 0;
   virtual bool runs(const std::string& kernel) const = 0;
   // `params` as the spec has them. `inputs` outlive the run, but the module's bytes need not. What

@@ -88,6 +88,8 @@ Result<CallDone> done(std::uint64_t call, ByteView bytes, const Digest& leaves,
   d.over = used.over;
   d.tasks_run = used.tasks_run;
   d.tasks_left = used.tasks_left;
+  d.module_calls = used.calls;
+  d.calls_again = used.calls_again;
   return d;
 }
 

@@ -73,14 +73,19 @@ bool socket_pair(Fd& a, Fd& b) {
 
 // A Ctrl-C in the terminal and a service manager's SIGTERM go to all processes at once. The node
 // says when to end; it needs its workers until then. SIGXFSZ: a full memfd is an error, no death.
-void own_signals() {
-  for (int s = 1; s < NSIG; ++s)
-    ::signal(s, SIG_DFL);
+void as_if_new() {
   for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ})
     ::signal(s, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// The node's handlers are not for its children. An engine's, which come later, are.
+void own_signals() {
+  for (int s = 1; s < NSIG; ++s)
+    ::signal(s, SIG_DFL);
+  as_if_new();
 }
 
 // Whatever the parent's end is, this process shares it.
@@ -96,26 +101,25 @@ struct Kernels {
   MakeModules modules;
 };
 
-Status shut_in(Modules* modules, const WorkerLimits& limits, int socket) {
-  if (modules)
-    if (auto warm = modules->warm_up(); !warm)
-      return warm;
-  return enter_sandbox(limits, socket);
-}
+// Modules' engine, warm; or why there is none.
+struct Warmed {
+  std::unique_ptr<Modules> modules;
+  Status status = Nothing{};
+};
 
-[[noreturn]] void worker_main(const Fd& socket, WorkerLimits limits, Kernels kernels) {
+[[noreturn]] void worker_main(const Fd& socket, const WorkerLimits& limits, FindKernel find,
+                              const Warmed& warmed) {
   ::prctl(PR_SET_NAME, "tessera-worker", 0, 0, 0);
-  limits.modules = limits.modules && kernels.modules;
-  const auto modules = limits.modules ? kernels.modules() : nullptr;
   OutPacket hello;
-  if (auto in = shut_in(modules.get(), limits, socket.get()); !in) {
+  const bool cold = limits.modules && !warmed.status;
+  if (auto in = cold ? warmed.status : enter_sandbox(limits, socket.get()); !in) {
     encode(CallFailed{0, in.error()}, hello);
     send_packet(socket.get(), hello);
     ::_exit(1);
   }
   hello.bytes = {ready_byte};
   if (send_packet(socket.get(), hello) == Line::open)
-    serve(socket, kernels.find, modules.get());
+    serve(socket, find, limits.modules ? warmed.modules.get() : nullptr);
   ::_exit(0);
 }
 
@@ -189,16 +193,30 @@ private:
 
   pid_t give_birth(const Fd& socket, const Order& order) {
     const auto zygote = ::getpid();
+    auto limits = order.limits;
+    limits.modules = limits.modules && kernels_.modules;
+    if (limits.modules)
+      warm_up();
     const auto pid = ::fork();
     if (pid != 0)
       return pid;
-    own_signals();
+    as_if_new();
     die_with(zygote);
-    worker_main(socket, order.limits, kernels_);
+    worker_main(socket, limits, kernels_.find, warmed_);
+  }
+
+  // Here, once, so that all workers share its pages: before the first that runs modules, and no
+  // thread comes of it (tests/node/engine/wasm_zygote_test.cpp).
+  void warm_up() {
+    if (warmed_.modules)
+      return;
+    warmed_.modules = kernels_.modules();
+    warmed_.status = warmed_.modules->warm_up();
   }
 
   Fd control_, deaths_;
   Kernels kernels_;
+  Warmed warmed_;
   std::vector<pid_t> workers_; // At most workers_max.
   PacketBuffer buffer_;
 };

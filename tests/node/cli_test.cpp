@@ -478,7 +478,14 @@ TEST_CASE("run --local says what came of it, without a node") {
   CHECK(said.out == "bytes");
   for (const auto* word : {"50 microtasks", "100/s", "64 KiB", "fuel 77", "--leaf 32"})
     CHECK(has(said.err, word));
+  CHECK_FALSE(has(said.err, "NaN"));
+  answer->calls = 100;
+  answer->calls_again = 10;
+  CHECK_FALSE(has(run({}).err, "NaN"));
+  answer->calls_again = 11;
+  CHECK(has(run({}).err, "11 of 100 calls made a NaN and ran twice: --nan strict"));
   said = run({"-o", in("out"), "--json"});
+  CHECK(json::parse(said.out).at("calls_again") == 11);
   CHECK(files.get("out") == "bytes");
   CHECK(json::parse(said.out).at("leaf") == 32);
   answer = Error{"E740", "other bytes", "why", "fix"};

@@ -51,7 +51,10 @@ public:
   bool merges() const { return module_->abi().merges; }
   const std::string& name() const { return module_->name(); }
   const Totals& totals();
-  Usage usage() override { return {totals().fuel, totals().memory_bytes_max, over(), 0, 0}; }
+  Usage usage() override {
+    const auto& t = totals();
+    return {t.fuel, t.memory_bytes_max, t.calls, t.calls_again, over(), 0, 0};
+  }
   std::uint64_t last_fuel() const { return last_fuel_; } // Of the last call; 0: it was no module's.
 
 private:

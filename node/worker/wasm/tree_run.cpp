@@ -146,11 +146,10 @@ Status TreeRun::finish(ByteView partial, Bytes& out) {
 
 KernelRun::Usage TreeRun::usage() {
   auto usage = inner_.usage();
-  const auto memory = usage.memory_bytes;
-  const auto fuel = usage.fuel + finished_;
-  usage = last_;
-  usage.memory_bytes = memory;
-  usage.fuel = fuel;
+  usage.fuel += finished_;
+  usage.over = last_.over;
+  usage.tasks_run = last_.tasks_run;
+  usage.tasks_left = last_.tasks_left;
   return usage;
 }
 

@@ -86,6 +86,27 @@ TEST_CASE("fuel is that of the job, whatever was run beside it") {
   CHECK(fuel(1) == 8 * fuel(8));
 }
 
+TEST_CASE("calls that ran again for a NaN are counted, and none under --nan strict") {
+  // Every second item divides nothing by nothing.
+  constexpr auto half = R"((func (export "run") (result i32)
+    (drop (call $read (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 8)))
+    (i32.store (i32.const 8) (i32.and (i32.load (i32.const 0)) (i32.const 1)))
+    (f64.store (i32.const 16)
+      (f64.div (f64.convert_i32_u (i32.load (i32.const 8)))
+               (f64.convert_i32_u (i32.load (i32.const 8)))))
+    (call $write (i32.const 16) (i32.const 8))
+    (i32.const 0)))";
+  const auto plain = run(task_of(half, 16, 1));
+  REQUIRE(plain.ok());
+  CHECK(plain->calls == 16);
+  CHECK(plain->calls_again == 8);
+  const auto strict = run(task_of(half, 16, 1, {{"nan", "strict"}}));
+  REQUIRE(strict.ok());
+  CHECK(strict->calls == 16);
+  CHECK(strict->calls_again == 0);
+  CHECK(strict->result == plain->result);
+}
+
 TEST_CASE("records of an input are its items") {
   auto task = task_of(R"((func (export "run") (result i32)
       (call $write (i32.const 0)
