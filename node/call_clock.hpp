@@ -25,6 +25,7 @@ public:
 
   // The call under way, or the one that a dead worker died of.
   std::optional<std::uint64_t> first() const;
+  Time since() const { return since_; } // When its time began.
   std::optional<std::uint64_t> overdue(Time now) const;
   std::optional<Time> next_wake() const;
 

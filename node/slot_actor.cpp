@@ -15,14 +15,15 @@ using Self = caf::stateful_actor<SlotShell>*;
 constexpr std::size_t opened_max = 16; // Jobs held open in one worker; fewer than it allows.
 const Error worker_died{"E710", "a worker process died", "it crashed, or was stopped with its job",
                         "its block is tried again; look at the input if this comes back"};
-const Error waited_behind{"E709", "a worker process died before it came to this",
-                          "what it did for another call ended it",
+const Error waited_behind{"E709", "a worker process did not come to this",
+                          "what it does for another call takes long, or ended it",
                           "it is done again: nothing is to be done about it"};
 
 const Error paused_here{paused_code, "this node is paused",
                         "its owner wants the machine for something else",
                         "others may do it, or: tessera resume"};
 constexpr auto pause_grace = std::chrono::milliseconds(500); // A guess: what runs is soon over.
+constexpr auto wait_max = std::chrono::seconds(1);           // A guess. Behind another job's call.
 constexpr auto paused_call_max = std::chrono::seconds(1);    // A guess. Of merges, and the like.
 
 void tell_failed(Self self, const SlotShell::Call& call, const Error& why) {
@@ -129,6 +130,30 @@ Error too_slow(const SlotShell& s, const Call& call) {
                                        : runs_too_long(module, call);
 }
 
+// Whether its job could have this done elsewhere while another's call is under way. The scheduler
+// does not hear of that: it would only send more to wait here.
+bool waits(const SlotShell& s, std::uint64_t number, const Call& call) {
+  if (number == s.clock.first() || !call.owner || !call.scheduled)
+    return false;
+  const auto& running = s.calls.at(*s.clock.first()).spec;
+  return !running || running->id != call.spec->id;
+}
+
+// What waits behind a call that takes long is given back; the worker's answer, if it ever comes to
+// it, is for nobody. When that is due next.
+std::optional<Time> give_back_waiting(Self self) {
+  auto& s = self->state;
+  const auto due = s.clock.since() + wait_max;
+  for (auto& [number, call] : s.calls)
+    if (s.clock.first() && waits(s, number, call)) {
+      if (now(self) < due)
+        return due;
+      tell_failed(self, call, waited_behind);
+      call.owner = nullptr;
+    }
+  return std::nullopt;
+}
+
 // Ends the call under way if its time is over. A module that takes too long to compile does so for
 // all calls of its job.
 void look_at_clock(Self self) {
@@ -142,6 +167,7 @@ void look_at_clock(Self self) {
                    [=](const Call& other) { return spec && other.spec == spec; });
   }
   arm(self, s.armed, s.clock.next_wake());
+  arm(self, s.armed, give_back_waiting(self));
 }
 
 std::uint64_t call_of(const WorkerRequest& request) { // 0: it asks for no answer.

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <link.h>
 #include <poll.h>
+#include <span>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -100,6 +103,22 @@ struct Kernels {
   FindKernel find;
   MakeModules modules;
 };
+
+// The compiler's code was used once: its pages, clean ones of the program's file, come again when
+// they are needed.
+void let_go_of_code() {
+  const auto program = [](dl_phdr_info* object, std::size_t, void*) {
+    const auto page = std::uintptr_t(::sysconf(_SC_PAGESIZE));
+    for (const auto& part : std::span{object->dlpi_phdr, object->dlpi_phnum}) {
+      if (part.p_type != PT_LOAD || (part.p_flags & PF_W))
+        continue;
+      const auto at = object->dlpi_addr + part.p_vaddr, begin = at / page * page;
+      ::madvise(reinterpret_cast<void*>(begin), at + part.p_memsz - begin, MADV_DONTNEED);
+    }
+    return 1; // No more: the first is the program.
+  };
+  ::dl_iterate_phdr(program, nullptr);
+}
 
 // Modules' engine, warm; or why there is none.
 struct Warmed {
@@ -212,6 +231,7 @@ private:
       return;
     warmed_.modules = kernels_.modules();
     warmed_.status = warmed_.modules->warm_up();
+    let_go_of_code();
   }
 
   Fd control_, deaths_;

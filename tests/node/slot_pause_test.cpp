@@ -29,7 +29,7 @@ TEST_CASE("an endless loop is gone half a second after a pause, and what waits b
   SlotRig rig;
   const auto before = rig.worker();
   const auto endless = rig.start(rig.job_of("endless")), behind = rig.start(rig.job_of("range"));
-  rig.stage.pass(1h);
+  rig.stage.pass(200ms);
   rig.pause();
   rig.stage.pass(490ms);
   CHECK(rig.job.size() == 0);
@@ -74,8 +74,9 @@ TEST_CASE("a paused slot merges and finishes, each for a second at most") {
   const auto job = rig.job_of("range");
   const auto left = SlotRig::inlined("left "), right = SlotRig::inlined("right ");
   CHECK(rig.text_done(rig.start(job, MergeWork{{1, 0}, left, right})) == "(left right )");
-  const auto trial = rig.start(rig.job_of("endless"), RunWork{{0, 0}}, false);
-  const auto behind = rig.start(job, FinishWork{left});
+  const auto endless = rig.job_of("endless");
+  const auto trial = rig.start(endless, RunWork{{0, 0}}, false);
+  const auto behind = rig.start(endless, FinishWork{left});
   rig.stage.pass(990ms);
   CHECK(rig.job.size() == 0);
   rig.stage.pass(10ms);

@@ -4,6 +4,7 @@
 
 using namespace tessera;
 using rig::SlotRig, rig::gate;
+using namespace std::chrono_literals;
 
 // A slot whose worker dies, hangs, lies or is full, and whose jobs are dropped.
 namespace {
@@ -40,6 +41,35 @@ TEST_CASE("a worker that dies is replaced, and what waited behind is no worse fo
   CHECK(rig.text_done(finish(rig, other)) == "input"); // It is opened again.
   CHECK(rig.shelf.asked.size() == 2);
   CHECK_FALSE(rig.ended);
+}
+
+TEST_CASE("what waits a second behind another job's call is given back, and answered once") {
+  SlotRig rig;
+  const auto slow = rig.job_of("gated"), quick = rig.job_of("range");
+  gate.shut();
+  const auto first = rig.start(slow), own = rig.start(slow, RunWork{{0, 1}});
+  const auto trial = rig.start(quick, RunWork{{0, 1}}, false); // Whoever asked for it waits.
+  const auto behind = rig.start(quick);
+  rig.stage.pass(990ms);
+  CHECK(rig.job.size() == 0);
+  rig.stage.pass(10ms);
+  const auto back = rig.failures(1);
+  CHECK(back[0].id == behind);
+  CHECK(back[0].why.code == "E709");
+  CHECK(rig.frees() == 0); // No more is to be sent here.
+  const auto late = rig.start(quick, RunWork{{0, 2}});
+  CHECK(rig.failures(1)[0].id == late);
+  rig.stage.pass(1h);
+  gate.open();
+  std::size_t frees = 0;
+  rig.until([&] { return (frees += rig.frees()) == 4; });
+  const auto done = rig.job.take<WorkDone>();
+  REQUIRE(done.size() == 3);
+  CHECK(done[0].id == first);
+  CHECK(done[1].id == own);
+  CHECK(done[2].id == trial);
+  CHECK(rig.job.size() == 0);
+  CHECK(rig.text_done(rig.start(quick)) == "0-1 ");
 }
 
 TEST_CASE("a worker found dead when it is wanted is replaced") {
