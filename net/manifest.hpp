@@ -19,7 +19,7 @@
 namespace tessera {
 
 inline constexpr std::uint64_t ordered_bytes_max = 16 * 1024; // A guess; then it goes to a blob.
-inline constexpr std::size_t manifest_parts_max = 32; // A manifest is inline in messages.
+inline constexpr std::size_t manifest_parts_max = 32;         // A manifest is inline in messages.
 inline constexpr std::size_t ordered_head_bytes = 9;
 
 enum class OrderedForm : std::uint8_t { bytes = 0, manifest = 1 };

@@ -8,7 +8,7 @@ namespace {
 
 struct Side {
   std::uint64_t fuel = 0;
-  ByteView bytes;                   // When it is no manifest.
+  ByteView bytes; // When it is no manifest.
   std::optional<Manifest> manifest;
 };
 

@@ -305,11 +305,10 @@ TEST_CASE("whatever goes wrong, each job ends once, with the bytes of the serial
   if (seeds < 200)
     return;
   for (const auto count :
-       {all.kills, all.restarts, all.root_restarts, all.leaves, all.pauses, all.cuts, all.lost_grants,
-        all.doubled, all.crashes, all.blobs_gone, all.jobs.steals, all.jobs.hand_backs,
-        all.jobs.leases_reclaimed, all.jobs.leases_void, all.jobs.duplicates, all.jobs.overlaps,
-        all.jobs.leaves_rerun, all.jobs.copies_asked,
-        all.jobs.outputs_lost})
+       {all.kills, all.restarts, all.root_restarts, all.leaves, all.pauses, all.cuts,
+        all.lost_grants, all.doubled, all.crashes, all.blobs_gone, all.jobs.steals,
+        all.jobs.hand_backs, all.jobs.leases_reclaimed, all.jobs.leases_void, all.jobs.duplicates,
+        all.jobs.overlaps, all.jobs.leaves_rerun, all.jobs.copies_asked, all.jobs.outputs_lost})
     CHECK(count > 0);
 }
 

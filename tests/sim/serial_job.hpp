@@ -55,12 +55,12 @@ public:
 
   Partial merge(const Partial& left, const Partial& right) const {
     if (form_ == Form::ordered)
-      return partial(Manifest::joined(*Manifest::of(left.bytes), *Manifest::of(right.bytes),
-                                      [&](Bytes bytes) {
-                                        const auto id = blob_id(bytes);
-                                        manifests_[id] = std::move(bytes);
-                                        return id;
-                                      }));
+      return partial(
+          Manifest::joined(*Manifest::of(left.bytes), *Manifest::of(right.bytes), [&](Bytes bytes) {
+            const auto id = blob_id(bytes);
+            manifests_[id] = std::move(bytes);
+            return id;
+          }));
     return partial(hashed(left.digest, right.digest, 2));
   }
   Partial finish(const Partial& whole) const {

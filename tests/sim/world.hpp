@@ -641,7 +641,8 @@ private:
       job->second.machine.check();
       totals.add(job->second.machine.counters());
       const bool keeps = keep && jobs_.at(id).work.ordered();
-      if (!job->second.machine.rooted() && !keeps) // Nobody here keeps its blobs from eviction any more.
+      if (!job->second.machine.rooted() &&
+          !keeps) // Nobody here keeps its blobs from eviction any more.
         std::erase_if(node.blobs, [&](const auto& blob) { return blob.second == id; });
       node.jobs.erase(job);
       drop_work(n, id);

@@ -13,7 +13,7 @@ Error bad_partial(const char* what) {
 }
 
 Error too_much(const std::string& name) {
-  return {"E733", name + " spawns more tasks than can wait",
+  return {"E734", name + " spawns more tasks than can wait",
           "more than " + std::to_string(bag_bytes_max >> 20) + " MiB of them",
           "make tasks larger or fewer: run small subtrees within one task"};
 }

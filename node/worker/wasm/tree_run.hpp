@@ -16,7 +16,7 @@ public:
           std::uint64_t budget);
 
   Status run(std::uint64_t begin, std::uint64_t end, Bytes& out) override; // E706: a bad state.
-  Status merge(ByteView left, ByteView right, Bytes& out) override;        // E711. E733: too much.
+  Status merge(ByteView left, ByteView right, Bytes& out) override;        // E711. E734: too much.
   // The next state or, when no task waits, the result.
   Status finish(ByteView partial, Bytes& out) override;
   Usage usage() override;

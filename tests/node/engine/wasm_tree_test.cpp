@@ -143,7 +143,7 @@ TEST_CASE("tasks that are too many to wait fail the lane") {
   Bytes out;
   const auto ran = run.run(0, 1, out);
   REQUIRE_FALSE(ran.ok());
-  CHECK(ran.error().code == "E733");
+  CHECK(ran.error().code == "E734");
 }
 
 TEST_CASE("a state or a partial that is no bag is said to be none") {
