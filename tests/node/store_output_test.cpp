@@ -346,6 +346,9 @@ TEST_CASE("who holds what a done block names is known after a restart, until the
   root = rig.roots().at(0);
   CHECK(root.frontier == std::vector<BlockResult>{{{1, 0}, merged}});
   CHECK(root.holders == Holders{{merged.digest, {peer}}});
+  rig.journaled(spec, 3, {{{1, 0}, merged}}, {{merged.digest, {another}}});
+  rig.restart();
+  CHECK(rig.roots().at(0).holders == Holders{{merged.digest, {another}}});
 
   rig.stage.tell(rig.store, StoreRig::end_of(spec, JobState::failed));
   rig.restart();
