@@ -341,6 +341,39 @@ TEST_CASE("output that several blocks have alike is held by all who hold one of 
   CHECK(b.a->job->counters().outputs_lost == 0);
 }
 
+TEST_CASE("a second result of what is done takes nothing with it when its output is gone") {
+  Table b{4, 2};
+  auto &t = b.thief(0), &u = b.thief(1);
+  const auto wanted = [&](bool here) {
+    for (auto* s : {&t, &u, b.a})
+      b.answer(*s, here);
+  };
+  const auto rest_to_u = [&] {
+    for (int i = 0; i < 3; ++i) {
+      b.steal(u, *b.a, 1);
+      b.deliver_all();
+    }
+    b.work_off(u);
+    b.deliver_all();
+    wanted(true);
+  };
+  rest_to_u();
+  CHECK(b.done() == 3);
+  b.cut = [&](const Letter& letter) { return letter.from == t.id || letter.to == t.id; };
+  b.pass(4s); // Suspected: its leaf runs a second time.
+  rest_to_u();
+  CHECK(b.done() == 4);
+  b.cut = [](const Letter&) { return false; };
+  b.work_off(t);
+  b.deliver_all();
+  REQUIRE(u.pulls.size() + b.a->pulls.size() == 1);
+  wanted(false);
+  wanted(false);
+  CHECK(u.pulls.size() + b.a->pulls.size() == 0);
+  CHECK(b.done() == 4);
+  CHECK(b.a->job->counters().outputs_lost == 0);
+}
+
 TEST_CASE("a job is not done while a copy of its output is under way") {
   Held b;
   b.kill(b.holder());
