@@ -237,6 +237,8 @@ void restart_job(Self self, const caf::actor_addr& who) {
     tell(slot, DropJob{id});
   if (dead.root)
     resume(self);
+  else
+    tell(s.wiring.store, ReleaseJob{id, true}); // As its actor would have, at its end.
 }
 
 // Who is new is told to all before it is told to anybody what to do with it.
