@@ -236,28 +236,13 @@ private:
     void go_on() {
       if (left_ == 0)
         return done();
-      stream_->next([next = std::make_shared<Next>(shared_from_this())](
-                        std::shared_ptr<const Bytes> piece) { next->is(std::move(piece)); });
+      stream_->next([self = shared_from_this()](std::shared_ptr<const Bytes> piece) {
+        if (const auto pending = self->pending_.lock())
+          pending->later([self, piece = std::move(piece)] { self->came(piece); });
+      });
     }
 
   private:
-    // Told once; when it is dropped instead, there is no more.
-    class Next {
-    public:
-      explicit Next(std::shared_ptr<Streaming> of) : of_(std::move(of)) {}
-      Next(const Next&) = delete;
-      ~Next() { is(nullptr); }
-
-      void is(std::shared_ptr<const Bytes> piece) {
-        const auto of = std::exchange(of_, nullptr);
-        if (const auto pending = of ? of->pending_.lock() : nullptr)
-          pending->later([of, piece = std::move(piece)] { of->came(piece); });
-      }
-
-    private:
-      std::shared_ptr<Streaming> of_;
-    };
-
     void came(const std::shared_ptr<const Bytes>& piece) {
       if (!piece || piece->empty() || piece->size() > left_)
         return done();

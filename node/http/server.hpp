@@ -30,7 +30,7 @@ struct HttpReply {
   std::map<std::string, std::string> headers;
   std::shared_ptr<const Bytes> body; // Null: empty.
   // Instead of a body: `size` bytes, piece by piece. `next` is called when the piece before has
-  // gone out, and answers once, from any thread. Null, none, or no answer ever: there is no more,
+  // gone out, and answers once, from any thread. Null, empty or dropped: there is no more,
   // and the client sees it cut.
   struct Stream {
     std::uint64_t size = 0;

@@ -65,7 +65,10 @@ WorkerReply reply(fuzz::Input& input) {
     return CallFailed{1, {"E701", "what", "why", "fix"}};
   auto output = payload(input);
   const auto digest = blob_id(output.bytes);
-  CallDone done{1, std::move(output), digest, {}, 5, 6, 7, 8};
+  CallDone done;
+  done.call = 1;
+  done.output = std::move(output);
+  done.digest = digest;
   const auto choices = input.byte();
   done.manifest = choices & 1;
   done.over = choices & 2;
