@@ -140,7 +140,7 @@ Duration Job::Machine::linger() const {
     return round_linger;
   if (ended())
     return rooted ? config.reclaim_after : Duration{};
-  return idle_linger;
+  return ordered ? config.orphan_after : idle_linger; // Its root may want a keeper.
 }
 
 // --- Time

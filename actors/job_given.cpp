@@ -35,6 +35,7 @@ Lease Job::Machine::give_blocks(Held& h, NodeId thief, std::vector<Block> blocks
   if (!p.partner())
     p.heard = now;
   p.given.insert(g.id);
+  p.helped = true;
   given.emplace(g.id, std::move(g));
   counters.leases_given += 1;
   return lease;

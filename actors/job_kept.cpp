@@ -18,12 +18,13 @@ void Job::Machine::copy(const BlockResult& r, NodeId holder) {
   next_keeper(c->second);
 }
 
-// By rendezvous, so that a job's output spreads over its nodes.
+// Who works on the job or did, by rendezvous, so that its output spreads over its nodes.
 std::optional<NodeId> Job::Machine::keeper_for(const Copying& c) const {
   std::optional<NodeId> best;
   Digest highest;
   for (const auto& [node, p] : peers) {
-    if (!p.partner() || p.suspected || p.down_at || c.holders.contains(node) ||
+    const bool near = p.partner() || (p.helped && p.boot != 0);
+    if (!near || p.suspected || p.down_at || c.holders.contains(node) ||
         c.tried.contains(node))
       continue;
     const auto rank = digest_of("tessera keeper", {c.done.partial.digest.view(), node.view()});

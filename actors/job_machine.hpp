@@ -162,6 +162,7 @@ struct Peer {
   std::optional<Time> table_sent;
   std::set<LeaseId> given; // Open, to it.
   std::set<HeldKey> held;  // Bound, from it.
+  bool helped = false;     // Has had a lease of ours.
 
   bool partner() const { return !given.empty() || !held.empty(); }
 };
@@ -201,6 +202,7 @@ struct Job::Machine {
   std::map<BlobId, NodeId> keeping;                     // Here, for whom.
   std::optional<NodeId> root_seen;
   bool keep_output = false; // When ended.
+  bool ordered = false;     // Has had a manifest.
   // Peers.
   std::map<NodeId, Peer> peers;
   Time beat_at{};

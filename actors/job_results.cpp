@@ -149,6 +149,7 @@ void Job::Machine::bytes_lost(const BlobId& blob) {
 
 Ledger::Verdict Job::Machine::put(Held& h, const BlockResult& r) {
   const auto verdict = h.ledger.done(r.block, r.partial);
+  ordered |= r.partial.manifest;
   using V = Ledger::Verdict;
   counters.duplicates += verdict.kind == V::duplicate;
   counters.overlaps += verdict.overlap;

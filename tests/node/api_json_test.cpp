@@ -403,11 +403,50 @@ TEST_CASE("people see which round a job is in, of how many") {
   CHECK(json().at("rounds") == nullptr);
   CHECK(json().at("round") == nullptr);
   auto spec = *status.spec;
+  spec.spec.shape = Shape::rounds;
   spec.spec.rounds = 9;
   status.spec = std::make_shared<const SignedSpec>(spec);
   status.round = 3;
   CHECK(json().at("rounds") == 9);
   CHECK(json().at("round") == 3);
+  CHECK(json().at("tasks") == nullptr);
+}
+
+TEST_CASE("people see how many tasks of a tree job ran, and wait") {
+  auto status = status_in(JobState::running);
+  auto spec = *status.spec;
+  spec.spec.shape = Shape::tree;
+  spec.spec.rounds = 0xffffffff;
+  status.spec = std::make_shared<const SignedSpec>(spec);
+  status.tasks_run = 100;
+  status.tasks_left = 7;
+  status.budget = 50;
+  const auto json = job_json(status, [](const NodeId&) { return std::string{}; });
+  CHECK(json.at("rounds") == nullptr);
+  CHECK(json.at("tasks") == 100);
+  CHECK(json.at("tasks_left") == 7);
+  CHECK(json.at("budget") == 50);
+}
+
+TEST_CASE("a tree job is asked for by its own words, and by no other's") {
+  const std::string hash(64, 'a'), h = '"' + hash + '"';
+  const auto body = [&](const std::string& more) {
+    return R"({"kernel":"wasm","params":{"merge":"count"},"module":)" + h + more + "}";
+  };
+  CHECK_FALSE(wanted(body("")).tree);
+  const auto tree = wanted(body(R"(,"tree":true,"budget":1000,"state":)" + h));
+  CHECK(tree.tree);
+  CHECK(tree.budget == 1000);
+  CHECK(to_hex(*tree.state) == hash);
+  CHECK(wanted(body(R"(,"tree":true)")).budget == 0);
+  for (const auto* more : {R"(,"tree":true,"items":9)", R"(,"tree":true,"leaf":9)",
+                           R"(,"tree":true,"leaf":"auto")", R"(,"tree":true,"rounds":9)",
+                           R"(,"budget":9)"})
+    CHECK(code_of(body(more)) == "E422");
+  CHECK(code_of(body(R"(,"tree":1)")) == "E400");
+  for (const auto* said : {"0", "1048577", "\"x\""})
+    CHECK(code_of(body(R"(,"tree":true,"budget":)" + std::string{said})) == "E421");
+  CHECK(code_of(R"({"kernel":"sumsq","tree":true})") == "E422");
 }
 
 TEST_CASE("every kernel is told with its parameters, and their defaults are taken") {
