@@ -24,8 +24,7 @@ std::optional<NodeId> Job::Machine::keeper_for(const Copying& c) const {
   Digest highest;
   for (const auto& [node, p] : peers) {
     const bool near = p.partner() || (p.helped && p.boot != 0);
-    if (!near || p.suspected || p.down_at || c.holders.contains(node) ||
-        c.tried.contains(node))
+    if (!near || p.suspected || p.down_at || c.holders.contains(node) || c.tried.contains(node))
       continue;
     const auto rank = digest_of("tessera keeper", {c.done.partial.digest.view(), node.view()});
     if (!best || highest < rank) {

@@ -439,9 +439,9 @@ TEST_CASE("a tree job is asked for by its own words, and by no other's") {
   CHECK(tree.budget == 1000);
   CHECK(to_hex(*tree.state) == hash);
   CHECK(wanted(body(R"(,"tree":true)")).budget == 0);
-  for (const auto* more : {R"(,"tree":true,"items":9)", R"(,"tree":true,"leaf":9)",
-                           R"(,"tree":true,"leaf":"auto")", R"(,"tree":true,"rounds":9)",
-                           R"(,"budget":9)"})
+  for (const auto* more :
+       {R"(,"tree":true,"items":9)", R"(,"tree":true,"leaf":9)", R"(,"tree":true,"leaf":"auto")",
+        R"(,"tree":true,"rounds":9)", R"(,"budget":9)"})
     CHECK(code_of(body(more)) == "E422");
   CHECK(code_of(body(R"(,"tree":1)")) == "E400");
   for (const auto* said : {"0", "1048577", "\"x\""})
