@@ -1,7 +1,5 @@
 #include "tessera.h"
 
-#include <math.h>
-
 /* UTS, the unbalanced tree search (Olivier, Huan, Liu, Prins, Dinan, Sadayappan, Tseng 2006):
  * counts the nodes of a tree that nobody can cut evenly beforehand. A task is a node: 20 bytes of
  * SHA-1, of its parent's and its own number, and its depth. How many children it has comes from its
@@ -123,9 +121,12 @@ static uint32_t children_of(const tree* t, const node* n) {
     expected *= 1.0 - (double)n->depth / (double)t->depth;
   if (t->law == geometric && n->depth >= (uint32_t)t->depth)
     return 0;
-  const double p = 1.0 / (1.0 + expected);
-  const double count = floor(log(1.0 - chance(n)) / log(1.0 - p));
-  return count < 100 ? (uint32_t)count : 100;
+  /* floor(log(1 - chance) / log(q)), the geometric law's inverse, without a logarithm. */
+  const double q = 1.0 - 1.0 / (1.0 + expected), rest = 1.0 - chance(n);
+  uint32_t count = 0;
+  for (double power = q; power >= rest && count < 100; power *= q)
+    count++;
+  return count;
 }
 
 TESSERA_RUN {
