@@ -253,12 +253,14 @@ void open(Self self, const SpecPtr& job, OpenInputs inputs) {
   auto& s = self->state;
   const auto& spec = job->spec;
   make_room(self);
+  // A leaf tried before its job begins is of no round yet: of the first.
+  const auto round = spec.in_rounds() ? std::max(spec.round, std::uint32_t{1}) : 0;
   auto& opened = s.opened[job->id] = {s.next_job++, s.next_call, {}};
   put(self,
       OpenJob{opened.number, spec.kernel, spec.params, spec.items, spec.leaf_items,
               std::move(inputs.of(Input::Role::data)), std::move(inputs.of(Input::Role::module)),
               std::move(inputs.of(Input::Role::params)), spec.trust != Trust::trust,
-              std::move(inputs.of(Input::Role::state)), spec.round, spec.budget});
+              std::move(inputs.of(Input::Role::state)), round, spec.budget});
   if (!wasm::is_module_kernel(spec.kernel))
     return;
   if (auto settings = wasm::settings_of(spec.kernel, spec.params)) { // Else the worker says why.
