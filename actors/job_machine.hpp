@@ -39,7 +39,7 @@ inline constexpr std::size_t failures_max = 4096;
 inline constexpr std::uint32_t machine_faults_max =
     8;                                             // Of one merge or finish, then it is the job's.
 inline constexpr std::size_t kept_max = 64 * 1024; // Output held elsewhere.
-inline constexpr std::size_t keeping_max = 64;     // Copies on their way here, for a root.
+inline constexpr std::size_t keeping_max = 4096;   // Copies on their way here, for a root.
 inline constexpr std::size_t journal_blocks_max = 1024;
 inline constexpr Duration journal_every = std::chrono::milliseconds(100);
 inline constexpr Duration resend_after = std::chrono::seconds(2);

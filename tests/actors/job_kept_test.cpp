@@ -538,13 +538,13 @@ TEST_CASE("a thief of a thief keeps for the root of its path, not for its lessor
   CHECK(u.pulls.size() == 1);
 }
 
-TEST_CASE("more than 64 copies are not taken at once, nor any by a root, or who leaves") {
-  Table b{256, 1};
+TEST_CASE("more than 4,096 copies are not taken at once, nor any by a root, or who leaves") {
+  Table b{8192, 1};
   auto& t = b.thief(0);
-  for (std::uint64_t leaf = 100; leaf < 164; ++leaf)
+  for (std::uint64_t leaf = 100; leaf < 100 + 4096; ++leaf)
     CHECK(!said(b, t, b.a->id, keep_ask(b, leaf)));
-  CHECK(said(b, t, b.a->id, keep_ask(b, 164))->kept == false);
-  CHECK(t.pulls.size() == 64);
+  CHECK(said(b, t, b.a->id, keep_ask(b, 100 + 4096))->kept == false);
+  CHECK(t.pulls.size() == 4096);
   b.answer_pulls(t);
   b.post.clear();
   CHECK(!said(b, t, b.a->id, keep_ask(b, 164)));
