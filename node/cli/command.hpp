@@ -50,6 +50,12 @@ struct Creation {
   std::string folder;
 };
 
+// Of `completions`.
+struct Action {
+  std::string what; // "bash".
+  std::string name;
+};
+
 struct Command {
   std::string verb; // Empty: `help` is all there is to say.
   std::string help; // Or the version. Goes to stdout.
@@ -57,6 +63,7 @@ struct Command {
   StartOptions start;
   Submission submission;
   Creation creation;
+  Action action;
   std::string subject;                       // JOB, or the kernel's NAME; may be empty for kernels.
   std::string output;                        // Of `result` and `wait`.
   std::optional<unsigned> timeout;           // Of `wait`, in seconds.
@@ -65,6 +72,7 @@ struct Command {
 };
 
 extern const std::vector<std::string> verbs;
+extern const std::vector<std::string> hidden_verbs; // Not in --help: for packages and shells.
 
 // Throws Failed with E400, E401 (unknown verb), E430 or E431 (settings of `start`).
 Command parse(int argc, const char* const* argv);

@@ -1,4 +1,5 @@
 #include "actors/pause.hpp"
+#include "node/cli/cli_text.hpp"
 #include "node/cli/command.hpp"
 #include "node/cli/failed.hpp"
 #include "node/cli/settings.hpp"
@@ -16,6 +17,8 @@ namespace tessera::cli {
 const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
                                      "jobs",  "submit", "wait",   "result", "cancel", "kernels",
                                      "new",   "run",    "pause",  "resume", "snooze"};
+
+const std::vector<std::string> hidden_verbs{"completions", "man"};
 
 namespace {
 
@@ -147,12 +150,26 @@ void add_new(CLI::App& verb, Typed& t) {
   verb.add_option("what", c.what, "What to begin: task")->required()->type_name("task");
   verb.add_option("folder", c.folder, "Where; absent, or empty")->required()->type_name("DIR");
   verb.add_option("--lang", c.language, "Its language: c, cpp, rust or as (AssemblyScript)")
-      ->type_name("LANG");
+      ->type_name("c|cpp|rust|as");
 }
 
 void add_pause(CLI::App& verb, Typed& t, const char* otherwise) {
   verb.add_option("--for", t.pause, std::string{"For how long: 90s, 30m, 2h or 1d "} + otherwise)
       ->type_name("TIME");
+}
+
+// For packages and shells, not for people: a line of --help less.
+void add_hidden(CLI::App& app, Typed& t) {
+  auto& a = t.command.action;
+  auto* scripts = app.add_subcommand("completions", "Scripts for shells, and what they ask");
+  scripts->add_option("what", a.what, "bash, zsh or fish; of the scripts: jobs, kernels, params")
+      ->required();
+  scripts->add_option("name", a.name, "The kernel whose params are meant");
+  auto* manual = app.add_subcommand("man", "The manual, in roff: tessera man | man -l -");
+  for (auto* verb : {scripts, manual}) {
+    add_common(*verb, t);
+    verb->group("");
+  }
 }
 
 void add_verbs(CLI::App& app, Typed& t) {
@@ -183,9 +200,10 @@ void add_verbs(CLI::App& app, Typed& t) {
   add_job(*add("cancel", "Stop a job"), t);
   add("kernels", "What can be run")
       ->add_option("name", t.command.subject, "One of them, in detail")
-      ->type_name("NAME");
+      ->type_name("KERNEL");
   add_new(*add("new", "Begin a task of your own"), t);
   add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
+  add_hidden(app, t);
 }
 
 std::vector<std::string> flags_of(const CLI::App& verb) {
@@ -213,8 +231,9 @@ void check_verb(int argc, const char* const* argv) {
   const std::string typed = argv[1];
   if (typed.starts_with('-'))
     return check_first_flag(typed);
-  if (std::find(verbs.begin(), verbs.end(), typed) != verbs.end())
-    return;
+  for (const auto* known : {&verbs, &hidden_verbs})
+    if (std::find(known->begin(), known->end(), typed) != known->end())
+      return;
   const auto near = nearest(typed, verbs);
   throw Failed{Exit::usage,
                {"E401", "there is no verb \"" + typed + "\"", "tessera --help lists them all",
@@ -255,6 +274,9 @@ Failed unexpected(const CLI::App& app, const CLI::App& verb, int argc, const cha
 Failed incomplete(const CLI::App& verb, const std::string& what) {
   const auto help = "run: tessera " + verb.get_name() + " --help";
   const bool submit = verb.get_name() == "submit";
+  if (verb.get_name() == "completions")
+    return usage("tessera " + verb.get_name() + " needs to be told what to do",
+                 "it stands behind the verb", help);
   if (verb.get_name() == "run")
     return usage("tessera run needs a module", "it is a file, such as task.wasm",
                  "begin one: tessera new task --lang c DIR");
@@ -426,16 +448,27 @@ void take_start(Typed& t) {
   t.command.start.json = t.command.common.json;
 }
 
+void describe(CLI::App& app, Typed& t) {
+  app.set_version_flag("--version", "tessera " TESSERA_VERSION);
+  app.require_subcommand(0, 1);
+  app.footer("A first job: tessera start, and in another terminal: tessera submit mandelbrot");
+  add_verbs(app, t);
+}
+
 } // namespace
+
+CliText cli_text() {
+  Typed t;
+  CLI::App app{"", "tessera"};
+  describe(app, t);
+  return cli_text(app);
+}
 
 Command parse(int argc, const char* const* argv) {
   check_verb(argc, argv);
   Typed t;
   CLI::App app{"Tessera: a mesh of computers that share out work", "tessera"};
-  app.set_version_flag("--version", "tessera " TESSERA_VERSION);
-  app.require_subcommand(0, 1);
-  app.footer("A first job: tessera start, and in another terminal: tessera submit mandelbrot");
-  add_verbs(app, t);
+  describe(app, t);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {

@@ -15,6 +15,9 @@ void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
 
+void complete(const Command& command, Terminal& terminal); // The hidden `completions`...
+void manual(const Command& command, Terminal& terminal);   // ...and `man`.
+
 void new_thing(const Command& command, Terminal& terminal);
 
 void submit(const Command& command, Terminal& terminal);
