@@ -23,7 +23,7 @@ const std::map<std::string, Verb> answered{
     {"cancel", cli::cancel}, {"new", cli::new_thing},
     {"pause", cli::pause},   {"snooze", cli::pause},
     {"resume", cli::resume}, {"completions", cli::complete},
-    {"man", cli::manual},
+    {"man", cli::manual},    {"service", cli::service},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -50,10 +50,11 @@ struct Creation {
   std::string folder;
 };
 
-// Of `completions`.
+// Of `service` and `completions`.
 struct Action {
-  std::string what; // "bash".
+  std::string what; // "install".
   std::string name;
+  bool force = false;
 };
 
 struct Command {

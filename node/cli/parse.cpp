@@ -16,7 +16,7 @@ namespace tessera::cli {
 
 const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
                                      "jobs",  "submit", "wait",   "result", "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume", "snooze"};
+                                     "new",   "run",    "pause",  "resume", "snooze", "service"};
 
 const std::vector<std::string> hidden_verbs{"completions", "man"};
 
@@ -158,6 +158,15 @@ void add_pause(CLI::App& verb, Typed& t, const char* otherwise) {
       ->type_name("TIME");
 }
 
+void add_service(CLI::App& verb, Typed& t) {
+  auto& a = t.command.action;
+  verb.add_option("what", a.what, "Install and start it, remove it, show its state or its unit")
+      ->required()
+      ->type_name("install|uninstall|status|unit");
+  verb.add_option("program", a.name, "Of a package's unit: where tessera will be")->group("");
+  verb.add_flag("--force", a.force, "Also where its unit was changed by hand");
+}
+
 // For packages and shells, not for people: a line of --help less.
 void add_hidden(CLI::App& app, Typed& t) {
   auto& a = t.command.action;
@@ -203,6 +212,7 @@ void add_verbs(CLI::App& app, Typed& t) {
       ->type_name("KERNEL");
   add_new(*add("new", "Begin a task of your own"), t);
   add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
+  add_service(*add("service", "Have the node run by itself, as a systemd user service"), t);
   add_hidden(app, t);
 }
 
@@ -274,7 +284,7 @@ Failed unexpected(const CLI::App& app, const CLI::App& verb, int argc, const cha
 Failed incomplete(const CLI::App& verb, const std::string& what) {
   const auto help = "run: tessera " + verb.get_name() + " --help";
   const bool submit = verb.get_name() == "submit";
-  if (verb.get_name() == "completions")
+  if (verb.get_name() == "service" || verb.get_name() == "completions")
     return usage("tessera " + verb.get_name() + " needs to be told what to do",
                  "it stands behind the verb", help);
   if (verb.get_name() == "run")

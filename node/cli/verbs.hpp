@@ -15,6 +15,7 @@ void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
 
+void service(const Command& command, Terminal& terminal);
 void complete(const Command& command, Terminal& terminal); // The hidden `completions`...
 void manual(const Command& command, Terminal& terminal);   // ...and `man`.
 
