@@ -1,8 +1,8 @@
 #include "node/local_run.hpp"
 
 #include "net/manifest.hpp"
+#include "node/kernels/block_run.hpp"
 #include "node/wasm/job.hpp"
-#include "node/worker/block_run.hpp"
 #include "node/worker/worker.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "node/slot_actor.hpp"
 
+#include "node/kernels/block_run.hpp"
 #include "node/kernels/kernel.hpp"
-#include "node/worker/block_run.hpp"
 
 #include <asio/post.hpp>
 

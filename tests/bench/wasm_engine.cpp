@@ -1,4 +1,4 @@
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 #include "node/worker/wasm/module_run.hpp"
 #include "tests/support/wat.hpp"
 

@@ -1,7 +1,7 @@
 #include "node/kernels/ordered_run.hpp"
 
 #include "crypto/little_endian.hpp"
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 
 #include <doctest/doctest.h>
 

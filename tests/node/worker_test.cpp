@@ -1,6 +1,6 @@
 #include "tests/node/worker_rig.hpp"
 
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 #include "node/worker/sandbox.hpp"
 
 #include <csignal>

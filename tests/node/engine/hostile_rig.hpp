@@ -1,6 +1,6 @@
 #pragma once
 
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 #include "tests/node/engine/engine_rig.hpp"
 #include "tests/node/sandbox_rig.hpp"
 

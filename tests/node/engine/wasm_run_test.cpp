@@ -1,5 +1,5 @@
 #include "crypto/little_endian.hpp"
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 #include "tests/node/engine/engine_rig.hpp"
 
 using namespace tessera;

@@ -1,4 +1,4 @@
-#include "node/worker/block_run.hpp"
+#include "node/kernels/block_run.hpp"
 
 #include <algorithm>
 #include <bit>
