@@ -1,0 +1,81 @@
+"""Tessera's runner: a client of the node in the folder that is given first; of two nodes in the others, which know
+nothing of each other, the work is what both do on their own: the ideal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy
+import work
+from side import percentiles, serve, timed
+
+root = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(root / "examples/python"))
+from tessera import Mesh  # noqa: E402
+
+mesh = Mesh(sys.argv[1])
+alone = [Mesh(folder) for folder in sys.argv[2:]]
+
+
+def empty(tasks: int) -> Dict[str, Any]:
+    seconds, _ = timed(lambda: mesh.submit("spin", work=0, items=tasks, leaf=1).result())
+    return {"per_second": tasks / seconds}
+
+
+def single(tasks: int) -> Dict[str, Any]:
+    numbers = [i % 50 + 1 for i in range(tasks)]
+    seconds, values = timed(lambda: mesh.map("sumsq", numbers))
+    assert values == [work.sum_of_squares(n) for n in numbers]
+    return {"per_second": tasks / seconds}
+
+
+def ideal(steps: int, items: int) -> Dict[str, Any]:
+    """Both nodes, each half of it in one leaf."""
+    half = items // 2
+    jobs = [node.submit("spin", work=steps, items=half, leaf=half) for node in alone]
+    wait(jobs)
+    return {"seconds": 2 / sum(1e3 / job.status()["elapsed_ms"] for job in jobs)}
+
+
+def shared(steps: int, items: int) -> Dict[str, Any]:
+    seconds, _ = timed(lambda: mesh.submit("spin", work=steps, items=items, leaf=1).result())
+    return {"seconds": seconds}
+
+
+def latency(jobs: int) -> Dict[str, Any]:
+    took = [timed(lambda: mesh.submit("sumsq", items=10, leaf=10).result())[0] for _ in range(jobs)]
+    return percentiles(took)
+
+
+def warm_latency(jobs: int) -> Dict[str, Any]:
+    """By a client in C++ that keeps its connection, as goal 4 has it."""
+    said = subprocess.run([str(root / "build/release/tests/latency_bench"), sys.argv[1], str(jobs)],
+                          capture_output=True, text=True, check=True).stdout.split()
+    return {"p50": float(said[said.index("p50") + 1]), "p99": float(said[said.index("p99") + 1])}
+
+
+def founding(side: int, tiles: int) -> Dict[str, Any]:
+    image = work.picture(side)
+
+    def tessera() -> Any:
+        ppm = b"P6 %d %d 255\n" % (side, side) + image.tobytes()
+        out = mesh.submit("tiles", input=ppm, op="box", radius=work.RADIUS, tiles=tiles, format="ppm").result()
+        return numpy.frombuffer(out, numpy.uint8, offset=len(out) - image.size).reshape(image.shape)
+
+    seconds, value = timed(tessera)
+    one_thread, expected = timed(lambda: work.box(work.padded(image)))
+    assert int(abs(value.astype(int) - expected).max()) <= 1
+    return {"seconds": seconds, "one_thread": one_thread}
+
+
+def pi(samples: int) -> Dict[str, Any]:
+    seconds, value = timed(lambda: mesh.submit("pi", items=samples).result())
+    assert abs(value["pi"] - 3.14159265) < 1e-3
+    return {"seconds": seconds}
+
+
+serve({f.__name__: f for f in (empty, single, ideal, shared, latency, warm_latency, founding, pi)})
