@@ -87,6 +87,14 @@ std::optional<Bytes> from_base32(std::string_view text) {
   return bytes;
 }
 
+std::string to_base64(ByteView bytes) {
+  constexpr int variant = sodium_base64_VARIANT_ORIGINAL;
+  std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
+  sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), variant);
+  text.pop_back(); // The terminator.
+  return text;
+}
+
 void fill_random(std::span<std::uint8_t> bytes) {
   primitives::ready();
   if (!bytes.empty())

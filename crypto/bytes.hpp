@@ -31,6 +31,8 @@ std::optional<Bytes> from_hex(std::string_view text); // Nothing: odd length or 
 std::string to_base32(ByteView bytes);
 std::optional<Bytes> from_base32(std::string_view text);
 
+std::string to_base64(ByteView bytes); // RFC 4648, padded.
+
 void fill_random(std::span<std::uint8_t> bytes);
 void wipe(std::span<std::uint8_t> bytes);
 

@@ -1,5 +1,7 @@
 #include "node/api_json.hpp"
 
+#include "node/kernels/native.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -23,7 +25,7 @@ std::string shown(const std::string& said) {
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
           "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\", \"module\", "
-          "\"module_params\", \"rounds\", \"state\", \"tree\", \"budget\"}"};
+          "\"module_params\", \"rounds\", \"state\", \"tree\", \"budget\", \"each\"}"};
 }
 
 // A count may come as a number or, past 2^53, as text. 0: not said.
@@ -84,8 +86,10 @@ Json param_json(const ParamSpec& param) {
 }
 
 std::string type_of_result(const JobSpec& spec) {
-  const auto* kernel = find_kernel(spec.kernel);
-  return kernel ? kernel->info().result : "application/octet-stream";
+  if (const auto* kernel = find_kernel(spec.kernel))
+    return kernel->info().result;
+  const auto settings = wasm::settings_of(spec.kernel, spec.params);
+  return settings && settings->each ? each_kernel().info().result : "application/octet-stream";
 }
 
 Error unknown_kernel(const std::string& name) {
@@ -123,6 +127,35 @@ std::optional<Error> wrong_rounds(const KernelInfo& info, bool module, std::uint
   if (state && !rounds)
     return Error{"E422", "a state is for a job of rounds", "it is what the first begins with",
                  "say how many at most: --rounds N; or leave out --state"};
+  return std::nullopt;
+}
+
+// A native kernel for each line is the kernel `each`, whose parameters are its name and theirs.
+Result<JobRequest> each_request(const JobRequest& one, const Json* params, const Json* items) {
+  const auto& each = each_kernel();
+  auto with = params ? *params : Json::object();
+  if (items)
+    with["items"] = one.items;
+  const auto checked =
+      check_params(each.info(), {{"kernel", one.kernel->info().name}, {"with", with.dump()}});
+  if (!checked)
+    return checked.error();
+  auto request = one;
+  request.kernel = &each;
+  request.params = *checked;
+  request.items = 0;
+  return request;
+}
+
+std::optional<Error> wrong_each(const KernelInfo& info, bool module, bool input,
+                                const JobRequest& request) {
+  if (info.wants_input)
+    return Error{"E422", info.name + " cannot be run for each line", "it wants an input of its own",
+                 "submit a job for each input, without --each"};
+  if (input || request.rounds || request.tree || (module && request.items))
+    return Error{"E422", "a map of single tasks has no input, rounds, tree or count of its own",
+                 "each line or record of its file is a task",
+                 "leave out --input, --rounds, --tree and --items"};
   return std::nullopt;
 }
 
@@ -292,7 +325,7 @@ Result<JobRequest> job_request(ByteView body) {
     return bad_body("the body is no JSON object");
   static const std::vector<std::string> known{"kernel", "params", "items",         "leaf",
                                               "input",  "module", "module_params", "rounds",
-                                              "state",  "tree",   "budget"};
+                                              "state",  "tree",   "budget",        "each"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       return bad_body("\"" + shown(key) + "\" is not known");
@@ -310,6 +343,9 @@ Result<JobRequest> job_request(ByteView body) {
   if (!params)
     return params.error();
   request.params = std::move(*params);
+  request.each = module && said("each");
+  if (module)
+    request.params["each"] = std::int64_t(request.each);
   auto settings = module ? wasm::settings_of(request.params) : wasm::Settings{};
   if (!settings)
     return settings.error();
@@ -325,7 +361,8 @@ Result<JobRequest> job_request(ByteView body) {
   request.leaf = *leaf_items;
 
   const auto* input = said("input");
-  if (auto wrong = module ? std::nullopt : wrong_input(info, input))
+  const auto* each = said("each");
+  if (auto wrong = module || each ? std::nullopt : wrong_input(info, input))
     return *wrong;
   if (!module && said("module_params"))
     return Error{"E422", info.name + " is no module", "only modules have module_params",
@@ -343,14 +380,17 @@ Result<JobRequest> job_request(ByteView body) {
     return *wrong;
   if (const auto wrong = wrong_rounds(info, module, request.rounds, said("state") && !request.tree))
     return *wrong;
-  for (const auto& [name, to] : {std::pair{"input", &request.input},
+  if (const auto wrong = each ? wrong_each(info, module, input, request) : std::nullopt)
+    return *wrong;
+  for (const auto& [name, to] : {std::pair{each ? "each" : "input", &request.input},
                                  {"module_params", &request.module_params},
                                  {"state", &request.state}})
     if (const auto* hash = said(name); hash && !blob_of(*hash, to->emplace()))
       return bad_hash(name);
   if (module && !blob_of(*said("module"), request.module))
     return bad_hash("module");
-  return request;
+  return each && !module ? each_request(request, said("params"), said("items"))
+                         : Result<JobRequest>{request};
 }
 
 Result<std::optional<std::chrono::seconds>> pause_request(ByteView body) {

@@ -49,6 +49,7 @@ struct JobRequest {
   bool tree = false;           // Of tasks that spawn tasks; `state` is the first.
   std::uint32_t budget = 0;    // Of a tree job: tasks that a lane runs; 0: as time tells.
   std::optional<BlobId> state; // The first.
+  bool each = false;           // A module's: `input` is a list of tasks, not indexed yet.
 };
 
 inline constexpr std::size_t job_body_bytes_max = 1 << 20;

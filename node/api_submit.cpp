@@ -1,4 +1,6 @@
 #include "node/api_shell.hpp"
+#include "node/kernels/each_input.hpp"
+#include "node/kernels/native.hpp"
 
 #include <cmath>
 
@@ -188,9 +190,7 @@ void submit_files(Self self, const JobRequest& request, JobSpec spec, const File
           [=](const Prepared&) { begin(self, request, planned_spec, caller); });
 }
 
-void submit_module(Self self, const JobRequest& request, const Caller& caller) {
-  if (const auto why = unwelcome(self, request.settings))
-    return refuse(caller, *why);
+void submit_checked(Self self, const JobRequest& request, const Caller& caller) {
   JobSpec spec;
   spec.inputs = inputs_of(request);
   FilesAsk ask;
@@ -199,6 +199,23 @@ void submit_module(Self self, const JobRequest& request, const Caller& caller) {
   self->state.store_asks.ask<FilesAnswer>(self, ask, [=](const FilesAnswer& answer) {
     submit_files(self, request, spec, answer, caller);
   });
+}
+
+// A list of tasks gets its index first, as that of a native kernel does.
+void submit_module(Self self, const JobRequest& request, const Caller& caller) {
+  if (const auto why = unwelcome(self, request.settings))
+    return refuse(caller, *why);
+  if (!request.each)
+    return submit_checked(self, request, caller);
+  const auto record = std::int64_t(request.settings.record_bytes);
+  const auto params = check_params(each_kernel().info(), {{"record", std::to_string(record)}});
+  prepare(self, PrepareFor{each_kernel().info().name, encode_params(*params), *request.input},
+          caller, [=](const Prepared& indexed) {
+            auto each = request;
+            each.input = indexed.input;
+            each.items = EachInput::tasks(indexed.head);
+            submit_checked(self, each, caller);
+          });
 }
 
 } // namespace

@@ -30,6 +30,7 @@ struct Submission {
   std::optional<std::uint64_t> items;
   std::string leaf;   // Digits, "auto", or empty: the kernel's own.
   std::string input;  // A file, "-", or empty.
+  std::string each;   // A file of tasks, "-", or empty.
   std::string output; // A file, "-", or empty.
   bool detach = false;
 

@@ -15,6 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t log_every_ms = 10'000;
+constexpr std::string_view single_tasks = "application/x-ndjson";
 constexpr std::size_t text_kept_max = std::size_t{1} << 20;
 
 char last_words[1024];
@@ -64,6 +65,8 @@ std::string extension(const std::string& type) {
     return ".jpg";
   if (type.starts_with("application/json"))
     return ".json";
+  if (type.starts_with(single_tasks))
+    return ".ndjson";
   return type.starts_with("text/") ? ".txt" : ".bin";
 }
 
@@ -179,10 +182,11 @@ Saved save_result(Api& api, const Json& job, const std::string& output, bool kee
   Saved saved;
   std::optional<OutputFile> file;
   std::size_t size = 0;
-  bool kept = false;
+  bool kept = false, single = false;
   char last = '\n';
   const auto opened = [&](const std::string& type) {
-    const bool to_screen = output.empty() && type.starts_with("text/plain");
+    single = type.starts_with(single_tasks);
+    const bool to_screen = output.empty() && (single || type.starts_with("text/plain"));
     kept = to_screen && keep_text;
     if (kept)
       return;
@@ -194,6 +198,8 @@ Saved save_result(Api& api, const Json& job, const std::string& output, bool kee
   };
   const auto chunk = [&](std::string_view bytes) {
     size += bytes.size();
+    if (single)
+      saved.tasks.pass(bytes);
     last = bytes.empty() ? last : bytes.back();
     if (!kept)
       return file->write(bytes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "node/cli/api.hpp"
+#include "node/cli/task_lines.hpp"
 #include "node/cli/terminal.hpp"
 
 #include <chrono>
@@ -38,6 +39,7 @@ void summarize(Terminal& terminal, const Json& job, const std::string& file);
 struct Saved {
   std::string file; // Empty: it went to stdout.
   std::string text; // With `keep_text`: text that was asked for without -o.
+  TaskLines tasks;  // Of a map of single tasks.
 };
 Saved save_result(Api& api, const Json& job, const std::string& output, bool keep_text);
 

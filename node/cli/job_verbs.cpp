@@ -28,6 +28,8 @@ Json spec_of(const Submission& s, Api& api) {
     spec["leaf"] = std::stoull(s.leaf);
   if (!s.input.empty())
     spec["input"] = upload(api, s.input);
+  if (!s.each.empty())
+    spec["each"] = upload(api, s.each);
   if (!s.module.empty())
     spec["module"] = upload(api, s.module);
   if (!s.module_params.empty())
@@ -59,9 +61,11 @@ void fetch(Api& api, Terminal& terminal, const Command& c, Json job, const std::
       job["file"] = saved.file;
     else
       job["text"] = saved.text;
-    return terminal.json(job);
+    terminal.json(job);
+    return saved.tasks.check();
   }
   summarize(terminal, job, saved.file);
+  saved.tasks.check();
   terminal.next("tessera jobs");
 }
 
@@ -147,10 +151,12 @@ void result(const Command& c, Terminal& terminal) {
   if (c.common.json) {
     Json answer{{"job", id}, {"state", text_at(job, "state")}};
     answer[saved.file.empty() ? "text" : "file"] = saved.file.empty() ? saved.text : saved.file;
-    return terminal.json(answer);
+    terminal.json(answer);
+    return saved.tasks.check();
   }
   if (!saved.file.empty())
     terminal.note(saved.file);
+  saved.tasks.check();
 }
 
 void cancel(const Command& c, Terminal& terminal) {

@@ -82,6 +82,10 @@ void add_submit(CLI::App& verb, Typed& t) {
   verb.add_option("--items", t.items, "How many items, for kernels that ask")->type_name("N");
   verb.add_option("--leaf", s.leaf, "Items of one microtask, or auto")->type_name("N|auto");
   verb.add_option("--input", s.input, "File to work on; - is standard input")->type_name("FILE");
+  verb.add_option("--each", s.each,
+                  "File of single tasks: each line has the parameters of one, and a result of its "
+                  "own; - is standard input")
+      ->type_name("FILE");
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
       ->type_name("FILE");
   verb.add_flag("--detach", s.detach, "Do not wait for the result");
@@ -115,6 +119,10 @@ void add_run(CLI::App& verb, Typed& t) {
   verb.add_option("-p,--params", s.module_params, "File with the module's own parameters")
       ->type_name("FILE");
   verb.add_option("--input", s.input, "File to work on; - is standard input")->type_name("FILE");
+  verb.add_option("--each", s.each,
+                  "File of single tasks: each line or, with --record, record is one, and has a "
+                  "result of its own; - is standard input")
+      ->type_name("FILE");
   verb.add_option("--rounds", t.rounds, "A job of rounds, at most so many; step makes the next")
       ->type_name("N");
   verb.add_option("--state", s.state, "File with the state that the first round begins with")
@@ -400,8 +408,19 @@ void take_run(Typed& t) {
                 s.detach ? "leave out one of the two" : "give a number, or leave out --leaf");
 }
 
+void check_each(const Submission& s) {
+  if (s.each.empty())
+    return;
+  const bool of_module = !s.module.empty();
+  if (!s.input.empty() || s.rounds || s.tree || (of_module && s.items))
+    throw usage("--each does not go with --input, --rounds, --tree" +
+                    std::string{of_module ? " or --items" : ""},
+                "each line or record of its file is a task", "leave them out");
+}
+
 void check_submission(const Command& c) {
   const auto& s = c.submission;
+  check_each(s);
   const bool digits =
       s.leaf.find_first_not_of("0123456789") == std::string::npos && s.leaf.size() < 20;
   if (s.leaf != "auto" && !digits)

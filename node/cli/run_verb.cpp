@@ -3,6 +3,7 @@
 #include "node/cli/output_file.hpp"
 #include "node/cli/progress.hpp"
 #include "node/cli/verbs.hpp"
+#include "node/kernels/each_input.hpp"
 #include "node/wasm/job.hpp"
 
 #include <chrono>
@@ -21,7 +22,9 @@ T must(Result<T> result) {
 }
 
 LocalTask task_of(const Submission& s) {
-  const auto params = must(check_params(wasm::module_info(), {s.params.begin(), s.params.end()}));
+  std::map<std::string, std::string> given{s.params.begin(), s.params.end()};
+  given["each"] = s.each.empty() ? "0" : "1";
+  const auto params = must(check_params(wasm::module_info(), given));
   const auto settings = must(wasm::settings_of(params));
   LocalTask task;
   task.module = read_file(s.module);
@@ -29,6 +32,8 @@ LocalTask task_of(const Submission& s) {
     task.module_params = read_file(s.module_params);
   if (!s.input.empty())
     task.data = read_file(s.input);
+  if (!s.each.empty())
+    must(EachInput::index(read_file(s.each), settings.record_bytes, task.data));
   if (!s.state.empty())
     task.state = read_file(s.state);
   const auto abi = must(wasm::check_module(settings.name, task.module, settings.limits));
@@ -39,7 +44,8 @@ LocalTask task_of(const Submission& s) {
     must(wasm::check_tree(settings, abi, budget));
   const auto plan =
       s.tree ? wasm::tree_plan()
-             : must(wasm::plan(settings, s.items.value_or(0),
+             : must(wasm::plan(settings,
+                               s.each.empty() ? s.items.value_or(0) : EachInput::tasks(task.data),
                                s.input.empty() ? std::nullopt : std::optional{task.data.size()}));
   auto& spec = task.spec;
   spec.kernel = wasm::class_for(settings.limits).kernel;
@@ -119,7 +125,9 @@ void run_here(const Command& c, Terminal& terminal, const RunLocal& local) {
     return terminal.json(json_of(*report, file));
   tell(terminal, *report);
   terminal.next("tessera run " + shown(s.module) +
-                (s.tree ? " --tree" : " --items " + std::to_string(task.spec.items)) +
+                (s.tree            ? " --tree"
+                 : !s.each.empty() ? " --each " + shown(s.each)
+                                   : " --items " + std::to_string(task.spec.items)) +
                 (s.rounds ? " --rounds " + std::to_string(*s.rounds) : "") + " -o FILE");
 }
 

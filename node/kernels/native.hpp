@@ -6,6 +6,7 @@
 // The native kernels, one file each, and what they share.
 namespace tessera {
 
+const Kernel& each_kernel();
 const Kernel& filter_kernel();
 const Kernel& mandelbrot_kernel();
 const Kernel& shape_kernel();

@@ -1,5 +1,6 @@
 #include "node/wasm/job.hpp"
 
+#include "node/kernels/each_input.hpp"
 #include "node/wasm/text.hpp"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ ParamSpec text(std::string name, std::string fallback, std::string help,
 KernelInfo info() {
   const Limits l;
   return {.name = classes()[1].kernel,
+          .version = 2,
           .help =
               "a WebAssembly module of your own: run, merge, and in rounds step (it answers 0 for "
               "another, 1 to end); see: tessera run --help",
@@ -39,6 +41,7 @@ KernelInfo info() {
                   whole("time", 30'000, 10, 3'600'000, "milliseconds of one microtask, at most"),
                   whole("compile_time", 30'000, 10, 600'000, "milliseconds of compiling, at most"),
                   whole("record", 0, 0, 1 << 30, "bytes of one item of the input; 0: a range job"),
+                  whole("each", 0, 0, 1, "1: each line or record has a result of its own"),
                   text("merge", "concat", "what merges partials where the module exports no merge"),
                   text("nan", "plain", "strict: for inputs with NaNs of their own",
                        {"plain", "strict"}),
@@ -106,6 +109,7 @@ Result<Settings> settings_of(const Params& params) {
   s.limits.fuel = number(params, "fuel");
   s.merge = *merge;
   s.record_bytes = number(params, "record");
+  s.each = number(params, "each") != 0;
   s.strict_nans = word(params, "nan") == "strict";
   s.call_time = std::chrono::milliseconds(number(params, "time"));
   s.compile_time = std::chrono::milliseconds(number(params, "compile_time"));
@@ -126,6 +130,8 @@ Result<Settings> settings_of(const std::string& kernel, ByteView params) {
 
 Result<Plan> plan(const Settings& settings, std::uint64_t items,
                   std::optional<std::uint64_t> input_bytes) {
+  if (settings.each)
+    return Plan{items, each_leaf_items(items)};
   if (settings.record_bytes && !input_bytes)
     return Error{"E422", settings.name + " wants an input", "its items are records of one",
                  "name one: --input FILE, or leave out --record"};

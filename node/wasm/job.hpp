@@ -36,6 +36,7 @@ struct Settings {
   Limits limits;
   Merge merge; // Where it exports none.
   std::uint64_t record_bytes = 0;
+  bool each = false; // Its input is a list of tasks (kernels/each_input.hpp), kept apart.
   bool strict_nans = false;
   std::chrono::milliseconds call_time{0}, compile_time{0}; // At most, on any machine.
 };

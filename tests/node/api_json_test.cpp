@@ -449,6 +449,31 @@ TEST_CASE("a tree job is asked for by its own words, and by no other's") {
   CHECK(code_of(R"({"kernel":"sumsq","tree":true})") == "E422");
 }
 
+TEST_CASE("a native kernel for each line is the kernel each, with its name and parameters") {
+  const std::string hash(64, 'a');
+  const auto request =
+      job_request(view(R"({"kernel":"mandelbrot","params":{"size":64},"each":")" + hash + R"("})"));
+  REQUIRE(request.ok());
+  CHECK(request->kernel->info().name == "each");
+  CHECK(request->params.at("kernel") == ParamValue{"mandelbrot"});
+  CHECK(request->params.at("with") == ParamValue{R"({"size":64})"});
+  CHECK(to_hex(*request->input) == hash);
+  CHECK(!request->each);
+  CHECK(job_request(view(R"({"kernel":"sumsq","items":7,"each":")" + hash + R"("})"))
+            ->params.at("with") == ParamValue{R"({"items":7})"});
+}
+
+TEST_CASE("a map of single tasks is refused where it can be no such thing") {
+  const std::string each = R"(,"each":")" + std::string(64, 'a') + R"("})";
+  const auto code = [&](const std::string& body) {
+    return job_request(view(body + each)).error().code;
+  };
+  CHECK(code(R"({"kernel":"filter")") == "E422");
+  CHECK(code(R"({"kernel":"sumsq","input":")" + std::string(64, 'b') + "\"") == "E422");
+  CHECK(code(R"({"kernel":"mandelbrot","params":{"sise":1})") == "E420");
+  CHECK(job_request(view(R"({"kernel":"sumsq","each":"ff"})")).error().code == "E400");
+}
+
 TEST_CASE("every kernel is told with its parameters, and their defaults are taken") {
   ModuleBook::Seen seen;
   seen.exports.emplace().push_back("run");

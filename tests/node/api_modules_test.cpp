@@ -1,3 +1,4 @@
+#include "node/kernels/each_input.hpp"
 #include "tests/node/api_rig.hpp"
 #include "tests/support/wat.hpp"
 
@@ -6,7 +7,7 @@ using namespace tessera::rig;
 
 namespace {
 
-const std::vector<std::string> usual{"sumsq@1", "wasm-64m@1", "wasm@1"};
+const std::vector<std::string> usual{"sumsq@1", "wasm-64m@2", "wasm@2"};
 const auto good = rig::kernel(R"((func (export "run") (result i32) (i32.const 0)))");
 const auto aborting = rig::wat(R"((module (import "env" "abort" (func)) (memory (export "memory") 1)
   (func (export "run") (result i32) (i32.const 0))))");
@@ -36,7 +37,7 @@ TEST_CASE("a module is checked here, compiled in a worker, and becomes a job lik
   body["module_params"] = api.put(to_bytes(view("params")));
   const auto answer = api.post("/v1/jobs", body.dump());
   CHECK(answer->status() == 201);
-  CHECK(answer->json().at("kernel") == "wasm@1");
+  CHECK(answer->json().at("kernel") == "wasm@2");
   CHECK(answer->json().at("leaf") == 2);
   REQUIRE(api.told.prepared.size() == 1);
   CHECK(api.told.prepared[0].kernel == "wasm");
@@ -77,6 +78,43 @@ TEST_CASE("what the worker says of a module's code is the answer") {
   ModuleApi api;
   api.script.input.why = {"E731", "task.wasm takes too long to compile", "why", "fix"};
   api.refused(api.post("/v1/jobs", api.body(good).dump()), 422, "E731", "/v1/jobs");
+  CHECK(api.told.accepted.empty());
+}
+
+TEST_CASE("a map of single tasks is indexed first, and then a job of as many items") {
+  ModuleApi api;
+  Bytes index;
+  REQUIRE(EachInput::index(view("one\ntwo\nthree\n"), 0, index).ok());
+  const auto indexed = api.put(index);
+  api.script.input = {blob_id(index), index.size(), to_bytes(ByteView{index}.first(64)), {}};
+  auto body = api.body(good);
+  body.erase("items");
+  body["each"] = api.put(to_bytes(view("one\ntwo\nthree\n")));
+  CHECK(api.submitted(body) == "");
+  REQUIRE(api.told.prepared.size() == 2);
+  CHECK(api.told.prepared[0].kernel == "each");
+  CHECK(api.told.prepared[0].input == blob_id(view("one\ntwo\nthree\n")));
+  const auto& spec = api.told.accepted.at(0)->spec;
+  CHECK(spec.items == 3);
+  CHECK(spec.leaf_items == 1);
+  CHECK(to_hex(spec.input(Input::Role::data)->blob) == indexed);
+  CHECK(wasm::settings_of(spec.kernel, spec.params)->each);
+}
+
+TEST_CASE("a map of single tasks has no shape or input of another kind") {
+  ModuleApi api;
+  const auto file = api.put(to_bytes(view("one\n")));
+  for (const auto& [key, value] : {std::pair{"input", Json(file)},
+                                   {"rounds", Json(2)},
+                                   {"tree", Json(true)},
+                                   {"items", Json(1)}}) {
+    auto body = api.body(good);
+    body.erase("items");
+    body["each"] = file;
+    body[key] = value;
+    CAPTURE(key);
+    CHECK(api.submitted(body) == "E422");
+  }
   CHECK(api.told.accepted.empty());
 }
 

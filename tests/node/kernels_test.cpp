@@ -33,13 +33,14 @@ Params checked(const Given& given) {
 
 } // namespace
 
-TEST_CASE("the six kernels are found by name, and no others") {
-  for (const std::string name : {"filter", "mandelbrot", "shape", "sleep", "spin", "sumsq"}) {
+TEST_CASE("the seven kernels are found by name, and no others") {
+  for (const std::string name :
+       {"each", "filter", "mandelbrot", "shape", "sleep", "spin", "sumsq"}) {
     const auto* kernel = find_kernel(name);
     REQUIRE(kernel);
     CHECK(kernel->info().name == name);
   }
-  CHECK(kernels().size() == 6);
+  CHECK(kernels().size() == 7);
   CHECK(find_kernel("filtre") == nullptr);
   CHECK(find_kernel("") == nullptr);
 }

@@ -72,8 +72,8 @@ TEST_CASE("a spec in the wrong class, or not canonical, is E420; an unknown merg
 
 TEST_CASE("a node announces the classes for which its workers have room") {
   CHECK(kernels_for(383 * MiB).empty());
-  CHECK(kernels_for(384 * MiB) == std::vector<std::string>{"wasm-64m@1"});
-  CHECK(kernels_for(1024 * MiB) == std::vector<std::string>{"wasm-64m@1", "wasm@1"});
+  CHECK(kernels_for(384 * MiB) == std::vector<std::string>{"wasm-64m@2"});
+  CHECK(kernels_for(1024 * MiB) == std::vector<std::string>{"wasm-64m@2", "wasm@2"});
   CHECK(kernels_for(std::uint64_t{16} << 30).size() == classes().size());
   for (const auto& c : classes()) {
     CHECK(is_module_kernel(c.kernel));

@@ -69,6 +69,7 @@ std::vector<Work> all_work() {
   const auto png = png_file(picture);
   return {{"shape", {}, 100},
           {"sumsq", {}, 100'000'000},
+          {"each", {{"kernel", "sumsq"}}, 0, to_bytes(view("10\nitems=20\nno\n30\n"))},
           {"spin", {{"work", "1000"}}, 10},
           {"sleep", {{"ms", "1"}}, 3},
           {"mandelbrot", {{"size", "150"}, {"iterations", "100"}}},

@@ -74,6 +74,10 @@ Status ModuleRun::task(ByteView task, Bytes& out, std::vector<Bytes>& children) 
   return call(Entry::run, {job_.params, task, job_.input}, out, &children);
 }
 
+Status ModuleRun::single(ByteView task, Bytes& out) {
+  return call(Entry::run, {job_.params, task, {}}, out, nullptr);
+}
+
 Status ModuleRun::step(ByteView state, ByteView merged, Bytes& out) {
   if (module_->abi().steps)
     return call(Entry::step, {job_.params, state, merged}, out, nullptr);

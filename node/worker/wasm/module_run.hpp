@@ -44,6 +44,8 @@ public:
 
   // One task of a tree job: its children are appended to `children`.
   Status task(ByteView task, Bytes& out, std::vector<Bytes>& children);
+  // One of a list of tasks (kernels/each_input.hpp): it spawns none.
+  Status single(ByteView task, Bytes& out);
   // The next state. E503: the module exports no step.
   Status step(ByteView state, ByteView merged, Bytes& out);
   bool over() const { return last_over_; } // Of the last call: it was a step, which said so.

@@ -3,6 +3,7 @@
 #include "crypto/digest.hpp"
 #include "node/kernels/ordered_run.hpp"
 #include "node/wasm/job.hpp"
+#include "node/worker/wasm/each_run.hpp"
 #include "node/worker/wasm/metered_run.hpp"
 #include "node/worker/wasm/tree_run.hpp"
 
@@ -33,6 +34,8 @@ public:
       return std::unique_ptr<KernelRun>(std::make_unique<TreeRun>(std::move(run), settings->merge,
                                                                   inputs.state, inputs.round == 1,
                                                                   inputs.items, inputs.budget));
+    if (settings->each)
+      return EachModuleRun::of(std::move(run), inputs.data);
     // What it exports goes before what its job names; a round's step wants the bytes themselves.
     if (!merges && !inputs.round && settings->merge.kind() == Merge::Kind::concat)
       return std::unique_ptr<KernelRun>(
