@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any, Dict
 
@@ -85,7 +86,7 @@ def pi(samples: int) -> Dict[str, Any]:
     tasks = 200
     each = samples // tasks
     seconds, found = timed(lambda: sum(client.gather(client.map(work.hits, range(tasks), samples=each, pure=False))))
-    assert abs(4 * found / samples - 3.14159265) < 1e-3
+    assert abs(4 * found / samples - math.pi) < 10 / math.sqrt(samples)
     return {"seconds": seconds}
 
 

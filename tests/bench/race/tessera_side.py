@@ -3,6 +3,7 @@ nothing of each other, the work is what both do on their own: the ideal."""
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from concurrent.futures import wait
@@ -74,7 +75,7 @@ def founding(side: int, tiles: int) -> Dict[str, Any]:
 
 def pi(samples: int) -> Dict[str, Any]:
     seconds, value = timed(lambda: mesh.submit("pi", items=samples).result())
-    assert abs(value["pi"] - 3.14159265) < 1e-3
+    assert abs(value["pi"] - math.pi) < 10 / math.sqrt(samples)
     return {"seconds": seconds}
 
 
