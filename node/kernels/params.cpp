@@ -155,7 +155,7 @@ Result<Params> check_params(const KernelInfo& info,
 Bytes encode_params(const Params& params) {
   auto json = Json::object();
   for (const auto& [name, value] : params)
-    std::visit([&](const auto& v) { json[name] = v; }, value);
+    std::visit([&, &name = name](const auto& v) { json[name] = v; }, value);
   return to_bytes(view(json.dump()));
 }
 
