@@ -24,6 +24,11 @@ if(TESSERA_SANITIZE)
   add_link_options(-fsanitize=${TESSERA_SANITIZE})
 endif()
 
+option(TESSERA_FUZZERS "Build libFuzzer's fuzzers (clang)" OFF)
+if(TESSERA_FUZZERS) # Each fuzzer is linked with libFuzzer; the rest only counts for it.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # Asio without Boost, and as RESTinio wants it: one definition in every unit. Clang 14 hides its coroutines from Asio.
 add_compile_definitions(ASIO_STANDALONE ASIO_DISABLE_STD_STRING_VIEW TESSERA_VERSION="${PROJECT_VERSION}")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

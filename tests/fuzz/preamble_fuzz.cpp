@@ -1,5 +1,6 @@
 #include "crypto/handshake.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/fuzz/steady_random.hpp"
 
 // Throws preambles, and what follows them, at either end of a handshake. Nobody gets through, and
 // where the stream is cut makes no difference. Input: a byte of choices (1: dials, 2: private mesh;
@@ -61,7 +62,23 @@ Heard heard(const HandshakeConfig& c, ByteView stream, std::size_t cut) {
 
 } // namespace
 
+std::vector<Bytes> tessera::fuzz::seeds() {
+  SteadyRandom::restart();
+  std::vector<Bytes> all;
+  for (const std::uint8_t role : {0, 1})
+    for (const std::uint8_t is_private : {0, 2}) {
+      const auto choices = std::uint8_t(role | is_private | 4 | 8 | 16);
+      auto stream = Handshake{config(true, is_private)}.start();
+      all.push_back(seed({choices, 7}, stream));
+      stream.resize(18);
+      stream[9] = 2; // Versions, and no more.
+      all.push_back(seed({choices, 255}, stream));
+    }
+  return all;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::SteadyRandom::restart();
   fuzz::Input input{{data, size}};
   const auto choices = input.byte();
   const std::size_t cut = input.byte() + 1u;

@@ -1,5 +1,6 @@
 #include "crypto/little_endian.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/fuzz/steady_random.hpp"
 #include "tests/net/raw_peer.hpp"
 
 // Throws frames at an open session that a peer with all its keys might send, and events between
@@ -115,7 +116,18 @@ struct World {
 
 } // namespace
 
+std::vector<Bytes> tessera::fuzz::seeds() {
+  return {seed({3, 2, 4, 9, 5, 255, 6, 255, 12, 0}),          // Messages of both lanes, consumed.
+          seed({7, 255, 11, 3, 10, 2, 7, 255, 14, 2}),        // Credit, and what it lets go.
+          seed({8, 0, 14, 21, 9, 0, 8, 0, 14, 200, 14, 200}), // Pings, then silence.
+          seed({0, 5, 6, 1, 0, 0, 0, 1, 2, 7, 0, 0, 0, 64}),  // Pieces by hand.
+          seed({11, 20, 13, 0, 14, 1}),                       // An end while it speaks.
+          seed({0, 1, 11}),                                   // Not what it should be.
+          seed({2, 3, 255, 255, 255})};
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::SteadyRandom::restart();
   World world;
   for (Input input{{data, size}}; !input.rest.empty();)
     world.step(input);

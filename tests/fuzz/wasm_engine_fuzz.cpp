@@ -5,8 +5,9 @@
 
 #include <set>
 
-// A module under somebody else's control. Input: a kind (0: damage to a good module, which is
-// compiled and run; else host calls with any arguments, checked against a model of what they do).
+// A module under somebody else's control. Input: 0 (a module behind its preamble, which is compiled
+// and run), 1 (damage to a good one), else host calls with any arguments, checked against a model
+// of what they do.
 namespace {
 
 using namespace tessera;
@@ -115,6 +116,11 @@ private:
   Bytes memory_;
 };
 
+const Bytes& good() {
+  static const auto it = rig::kernel(obeys, "");
+  return it;
+}
+
 std::uint32_t argument(fuzz::Input& input) {
   switch (input.byte() % 6) {
   case 0:
@@ -133,7 +139,7 @@ std::uint32_t argument(fuzz::Input& input) {
 }
 
 void calls(fuzz::Input input) {
-  static const auto module = *Module::compile(engine(), "fuzz.wasm", rig::kernel(obeys), limits);
+  static const auto module = *Module::compile(engine(), "fuzz.wasm", good(), limits);
   Bytes params;
   for (int n = 0; n != 40 && !input.rest.empty(); ++n) {
     put(params, std::uint32_t(input.byte() % 6));
@@ -148,10 +154,8 @@ void calls(fuzz::Input input) {
   must(is == Model{params, task}.run());
 }
 
-void damaged(fuzz::Input input) {
-  static const auto good = rig::kernel(obeys);
-  const auto module =
-      Module::compile(engine(), "fuzz.wasm", fuzz::damaged(good, input), limits, {false, true});
+void any_module(const Bytes& bytes, fuzz::Input input) {
+  const auto module = Module::compile(engine(), "fuzz.wasm", bytes, limits, {false, true});
   static const std::set<std::string> refusals{"E501", "E502", "E503", "E512"},
       failures{"E720", "E721", "E722", "E723", "E724", "E726", "E727", "E728"};
   if (!module)
@@ -164,11 +168,34 @@ void damaged(fuzz::Input input) {
 
 } // namespace
 
+std::vector<Bytes> tessera::fuzz::seeds() {
+  const std::string run = "(func (export \"run\") (result i32) ";
+  std::vector<Bytes> all{seed({1}), seed({1, 2, 60, 0, 1, 90, 0, 2})};
+  for (const auto& body :
+       {run + "(call $write (i32.const 0) (i32.const 9)) (i32.const 0))",
+        run + "(call $spawn (i32.const 0) (i32.const 9)) (i32.const 0))",
+        run + "(memory.grow (i32.const 3)))", run + "(loop (br 0)) (unreachable))",
+        run +
+            "(call_indirect (result i32) (i32.const 1))) (table 3 funcref) (elem (i32.const 1) 5)",
+        run + "(i32.div_s (i32.const 1) (call $len (i32.const 0))))"})
+    all.push_back(seed({0}, ByteView{rig::kernel(body, "")}.subspan(8)));
+  for (std::uint8_t f = 0; f != 5; ++f) // Each twice: inside its memory, and past it.
+    all.push_back(seed({2, f, 0, 1, 0, 2, 0, 2, 1, 3, f, 0, 1, 1, 9, 2, 1, 3, 1, 'x'}));
+  auto spawns = seed({2}); // As many tasks as may be; then as much output as fits.
+  for (int n = 0; n != 10; ++n)
+    put(spawns, Bytes{3, 0, 0, 0, 1, 0, 0, 0, 0});
+  all.push_back(spawns);
+  all.push_back(seed({2, 2, 0, 0, 2, 0, 0, 0, 0, 0}));
+  return all;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input{{data, size}};
-  if (input.byte() % 4 == 0)
-    damaged(input);
-  else
-    calls(input);
+  const auto kind = input.byte() % 4;
+  if (kind > 1)
+    return calls(input), 0;
+  Bytes module{0, 'a', 's', 'm', 1, 0, 0, 0};
+  put(module, input.rest);
+  any_module(kind == 0 ? module : fuzz::damaged(good(), input), input);
   return 0;
 }
