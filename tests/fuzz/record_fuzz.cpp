@@ -1,11 +1,10 @@
 #include "net/record_table.hpp"
-#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/words.hpp"
 #include "tests/net/random_message.hpp"
 #include "tests/net/raw_packet.hpp"
 
-// Records as a peer may seal them: a good one's body, damaged, or any bytes. What is taken keeps
-// every bound, says the same when it is said again, and stays in the table only within its time.
-// Input: 0 or 1 (damaged, any), then a seed and the damage, or the bytes.
+// Records as a peer may seal them: the input is the body. What is taken keeps every bound, says the
+// same when it is said again, and stays in the table only within its time.
 namespace {
 
 using namespace tessera;
@@ -40,22 +39,37 @@ void check_table(const RecordPtr& record) {
   must(table.all().empty());
 }
 
+struct Peer {
+  Identity self = Identity::from_seed(Secret<32>{{7}});
+  MeshId mesh = digest_of(view("fuzzed mesh"));
+  Codec codec{self, mesh};
+};
+
+const Peer& peer() {
+  static const Peer it;
+  return it;
+}
+
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto self = Identity::from_seed(Secret<32>{{7}});
-  static const auto mesh = digest_of(view("fuzzed mesh"));
-  static const Codec codec{self, mesh};
-  fuzz::Input input{{data, size}};
-  Bytes body;
-  if (input.byte() % 2) {
-    body = to_bytes(input.rest);
-  } else {
-    auto good = RandomMessage{self, codec, input.byte()}.record();
+std::vector<Bytes> tessera::fuzz::seeds() {
+  std::vector<Bytes> all;
+  for (std::uint64_t n = 0; n != 8; ++n) {
+    auto good = RandomMessage{peer().self, peer().codec, n}.record();
     good.expires_ms = unix_ms + 90'000;
-    body = fuzz::damaged(codec.seal_record(good)->seal.body, input);
+    all.push_back(peer().codec.seal_record(good)->seal.body);
   }
-  const auto heard = read(codec, self, seal(self, mesh, SealType::record, body));
+  return all;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max, unsigned seed) {
+  return fuzz::mutated_words(data, size, max, seed, 0);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto& [self, mesh, codec] = peer();
+  const auto heard = read(codec, self, seal(self, mesh, SealType::record, {data, data + size}));
   if (!heard)
     return 0;
   must(heard->record.subject == self.id());
