@@ -62,8 +62,8 @@ std::string extension(const std::string& type) {
     return ".png";
   if (type.starts_with("image/jpeg"))
     return ".jpg";
-  if (type.starts_with("application/json"))
-    return ".json";
+  if (type.starts_with("image/x-portable"))
+    return ".pnm";
   return type.starts_with("text/") ? ".txt" : ".bin";
 }
 
@@ -182,7 +182,8 @@ Saved save_result(Api& api, const Json& job, const std::string& output, bool kee
   bool kept = false;
   char last = '\n';
   const auto opened = [&](const std::string& type) {
-    const bool to_screen = output.empty() && type.starts_with("text/plain");
+    const bool to_screen =
+        output.empty() && (type.starts_with("text/plain") || type.starts_with("application/json"));
     kept = to_screen && keep_text;
     if (kept)
       return;
