@@ -15,9 +15,9 @@ Status Kernel::prepare(const Params&, ByteView input, Bytes& out) const {
 
 const std::vector<const Kernel*>& kernels() {
   static const std::vector<const Kernel*> all{
-      &filter_kernel(), &mandelbrot_kernel(), &option_kernel(), &pi_kernel(),
-      &shape_kernel(),  &sleep_kernel(),      &spin_kernel(),   &sumsq_kernel(),
-
+      &filter_kernel(), &mandelbrot_kernel(), &option_kernel(),
+      &pi_kernel(),     &shape_kernel(),      &sleep_kernel(),
+      &spin_kernel(),   &sumsq_kernel(),      &wordcount_kernel(),
   };
   return all;
 }
