@@ -83,11 +83,6 @@ Json param_json(const ParamSpec& param) {
   return json;
 }
 
-std::string type_of_result(const JobSpec& spec) {
-  const auto* kernel = find_kernel(spec.kernel);
-  return kernel ? kernel->info().result : "application/octet-stream";
-}
-
 Error unknown_kernel(const std::string& name) {
   const auto near = nearest_kernel(name);
   return {"E423", "there is no kernel \"" + shown(name) + "\"", "this node knows no such kernel",
@@ -226,7 +221,7 @@ Json job_json(const JobStatus& status, const NameOf& name) {
   if (status.state == JobState::done)
     json["result"] = {{"blob", to_hex(status.result)},
                       {"size", status.result_size},
-                      {"type", type_of_result(spec)}};
+                      {"type", result_type(spec.kernel, spec.params)}};
   for (const auto& share : status.shares)
     json["shares"].push_back({{"node", to_text(share.node)},
                               {"name", name(share.node)},

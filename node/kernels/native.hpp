@@ -14,6 +14,7 @@ const Kernel& shape_kernel();
 const Kernel& sleep_kernel();
 const Kernel& spin_kernel();
 const Kernel& sumsq_kernel();
+const Kernel& tiles_kernel();
 const Kernel& wordcount_kernel();
 
 inline constexpr std::uint64_t items_max = std::uint64_t{1} << 63;
