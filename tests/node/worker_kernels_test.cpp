@@ -67,7 +67,16 @@ Bytes result_of(const WorkerProcess& worker, const Work& work) {
 std::vector<Work> all_work() {
   const auto picture = slopes(150, 100, 3);
   const auto png = png_file(picture);
+  const auto* words = "to be, or not to be";
+  Bytes text;
+  while (text.size() < 300'000)
+    text.insert(text.end(), words, words + 19);
   return {{"shape", {}, 100},
+          {"pi", {}, 1'000'000},
+          {"option", {{"type", "put"}}, 100'000},
+          {"wordcount", {}, 0, text},
+          {"tiles", {{"tiles", "100"}, {"op", "sharpen"}}, 0, png},
+          {"tiles", {{"tile", "40"}, {"op", "invert"}, {"format", "ppm"}}, 0, png},
           {"sumsq", {}, 100'000'000},
           {"spin", {{"work", "1000"}}, 10},
           {"sleep", {{"ms", "1"}}, 3},
