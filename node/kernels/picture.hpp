@@ -5,6 +5,7 @@
 #include "node/kernels/tiling.hpp"
 
 #include <optional>
+#include <string>
 
 // Pictures: read from PNG, JPEG and PNM files into raw pixels, and written as PNG or PNM
 // from tiles. Reading is
@@ -39,6 +40,7 @@ inline constexpr int deflate_level_default = 2;
 // check): a PNG, or a PPM (of one channel: a PGM), which is not compressed.
 Status write_png(const Tiling& tiling, std::uint32_t channels, ByteView tiles, Bytes& out,
                  int level = deflate_level_default);
+std::string pnm_head(std::uint32_t width, std::uint32_t height, std::uint32_t channels);
 Status write_pnm(const Tiling& tiling, std::uint32_t channels, ByteView tiles, Bytes& out);
 
 // One row of the picture, from the tiles that it crosses; `row` has room for it.

@@ -66,10 +66,14 @@ Status read_pnm(ByteView file, Bytes& out) {
   return Nothing{};
 }
 
+std::string pnm_head(std::uint32_t width, std::uint32_t height, std::uint32_t channels) {
+  return std::string(channels == 1 ? "P5\n" : "P6\n") + std::to_string(width) + " " +
+         std::to_string(height) + "\n255\n";
+}
+
 Status write_pnm(const Tiling& tiling, std::uint32_t channels, ByteView tiles, Bytes& out) {
   assert(tiles.size() == tiling.pixels() * channels);
-  const auto head = std::string(channels == 1 ? "P5\n" : "P6\n") + std::to_string(tiling.width()) +
-                    " " + std::to_string(tiling.height()) + "\n255\n";
+  const auto head = pnm_head(tiling.width(), tiling.height(), channels);
   const auto row = std::size_t(tiling.width()) * channels;
   auto at = out.size() + head.size();
   out.resize(at + tiles.size());

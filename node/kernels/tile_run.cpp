@@ -63,6 +63,8 @@ TileRun::TileRun(std::string kernel, const TileWork& work, const PictureHead& he
 }
 
 Status TileRun::run(std::uint64_t begin, std::uint64_t end, Bytes& out) {
+  if (work_.in_order && begin == 0)
+    put(out, view(pnm_head(head_.width, head_.height, channels_)));
   for (auto item = begin; item < end; ++item) {
     load(tiling_.tile(item));
     work(out);

@@ -16,6 +16,8 @@ struct TileWork {
   std::uint32_t radius = 0; // Of box.
   double sigma = 1;         // Of gauss.
   bool png = true;          // Otherwise PNM.
+  bool in_order = false;    // The head of a PNM goes before the first tile: bands that are joined
+                            // are the file already.
   int level = deflate_level_default;
 };
 

@@ -1,21 +1,36 @@
 #include "node/kernels/native.hpp"
+#include "node/kernels/ordered_run.hpp"
 #include "node/kernels/tile_run.hpp"
 
 // A picture split into tiles, each tile processed, all stitched together: as many tiles as one
-// likes, or of the size that one likes.
+// likes, or of the size that one likes. Bands that become a PPM need no stitching: their bytes stay
+// where they were made, as ordered output does.
 namespace tessera {
 namespace {
+
+bool is_band(const Params& params) {
+  return param<std::string>(params, "shape") == "band";
+}
+
+bool is_png(const Params& params) {
+  return param<std::string>(params, "format") == "png";
+}
 
 Result<Tiling> tiling_of(const Params& params, const PictureHead& head) {
   const auto side = std::uint32_t(param<std::int64_t>(params, "tile"));
   const auto tiles = std::uint32_t(param<std::int64_t>(params, "tiles"));
-  if (tiles == 0)
+  if (is_band(params)) {
+    const auto bands = tiles ? tiles : (head.height - 1) / side + 1;
+    if (bands <= head.height)
+      return Tiling::of_bands(head.width, head.height, bands);
+  } else if (tiles == 0) {
     return Tiling(head.width, head.height, side);
-  if (const auto grid = Tiling::of_tiles(head.width, head.height, tiles))
+  } else if (const auto grid = Tiling::of_tiles(head.width, head.height, tiles)) {
     return *grid;
+  }
   return Error{"E420", "the picture cannot be cut into " + std::to_string(tiles) + " tiles",
-               "no grid of so many has a pixel for each: the picture is " +
-                   std::to_string(head.width) + " x " + std::to_string(head.height),
+               "not each would have a pixel: the picture is " + std::to_string(head.width) + " x " +
+                   std::to_string(head.height),
                "give fewer tiles, or a number with more divisors, for example -p tiles=100"};
 }
 
@@ -49,14 +64,18 @@ public:
     const TileWork work{.op = tile_op(param<std::string>(params, "op")),
                         .radius = std::uint32_t(param<std::int64_t>(params, "radius")),
                         .sigma = param<double>(params, "sigma"),
-                        .png = param<std::string>(params, "format") == "png",
+                        .png = is_png(params),
+                        .in_order = is_band(params) && !is_png(params),
                         .level = int(param<std::int64_t>(params, "level"))};
-    return std::unique_ptr<KernelRun>(std::make_unique<TileRun>(
-        "tiles", work, *head, input.subspan(picture_head_bytes), *tiling_of(params, *head)));
+    std::unique_ptr<KernelRun> run = std::make_unique<TileRun>(
+        "tiles", work, *head, input.subspan(picture_head_bytes), *tiling_of(params, *head));
+    if (work.in_order)
+      run = std::make_unique<OrderedRun>(std::move(run));
+    return run;
   }
 
   std::string result_type(const Params& params) const override {
-    return param<std::string>(params, "format") == "png" ? "image/png" : "image/x-portable-anymap";
+    return is_png(params) ? "image/png" : "image/x-portable-anymap";
   }
 
 private:
@@ -68,7 +87,18 @@ private:
           {{"op", std::string("gauss"), "what to do with each tile", 0, 0, tile_ops()},
            tile_op_params()[0],
            tile_op_params()[1],
-           {"tile", std::int64_t{256}, "side of a square tile, in pixels", 4, 16384, {}},
+           {"shape",
+            std::string("square"),
+            "of a tile; a band is as wide as the picture, and as PPM it needs no stitching",
+            0,
+            0,
+            {"square", "band"}},
+           {"tile",
+            std::int64_t{256},
+            "side of a square tile, or height of a band, in pixels",
+            4,
+            16384,
+            {}},
            {"tiles",
             std::int64_t{0},
             "how many tiles instead, all but equally large; 0: as tile says",

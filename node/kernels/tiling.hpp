@@ -43,6 +43,12 @@ public:
     return best;
   }
 
+  // So many bands, each as wide as the picture; at most one for each row of pixels.
+  static Tiling of_bands(std::uint32_t width, std::uint32_t height, std::uint32_t bands) {
+    assert(bands > 0 && bands <= height);
+    return {width, height, 1, bands};
+  }
+
   std::uint32_t width() const { return width_; }
   std::uint32_t height() const { return height_; }
   std::uint32_t across() const { return across_; }

@@ -84,6 +84,20 @@ TEST_CASE("each operation is stitched without a seam, whatever the tiles and the
     }
 }
 
+TEST_CASE("bands are tiles as well, and joined they are a PPM already") {
+  const auto p = slopes(60, 50, 3);
+  for (const std::string op : {"box", "gauss", "sharpen", "edge", "gray", "invert"})
+    for (const std::string format : {"png", "ppm"}) {
+      const auto whole = tiled(p, {{"op", op}, {"format", format}});
+      INFO(op << " " << format);
+      for (const std::string tiles : {"1", "2", "7", "50"})
+        CHECK(tiled(p, {{"op", op}, {"format", format}, {"shape", "band"}, {"tiles", tiles}}) ==
+              whole);
+      CHECK(tiled(p, {{"op", op}, {"format", format}, {"shape", "band"}, {"tile", "16"}}) == whole);
+    }
+  CHECK(refusal(p, {{"shape", "band"}, {"tiles", "51"}}) == "E420");
+}
+
 TEST_CASE("tiles and filter make the same of the same operation") {
   const auto p = slopes(90, 70, 3);
   for (const std::string op : {"box", "gauss", "edge", "gray"})

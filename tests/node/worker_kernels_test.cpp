@@ -75,6 +75,7 @@ std::vector<Work> all_work() {
           {"pi", {}, 1'000'000},
           {"option", {{"type", "put"}}, 100'000},
           {"wordcount", {}, 0, text},
+          {"tiles", {{"shape", "band"}, {"tile", "4"}, {"op", "gray"}, {"format", "ppm"}}, 0, png},
           {"tiles", {{"tiles", "100"}, {"op", "sharpen"}}, 0, png},
           {"tiles", {{"tile", "40"}, {"op", "invert"}, {"format", "ppm"}}, 0, png},
           {"sumsq", {}, 100'000'000},
