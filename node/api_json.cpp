@@ -85,13 +85,6 @@ Json param_json(const ParamSpec& param) {
   return json;
 }
 
-std::string type_of_result(const JobSpec& spec) {
-  if (const auto* kernel = find_kernel(spec.kernel))
-    return kernel->info().result;
-  const auto settings = wasm::settings_of(spec.kernel, spec.params);
-  return settings && settings->each ? each_kernel().info().result : "application/octet-stream";
-}
-
 Error unknown_kernel(const std::string& name) {
   const auto near = nearest_kernel(name);
   return {"E423", "there is no kernel \"" + shown(name) + "\"", "this node knows no such kernel",
@@ -226,6 +219,13 @@ std::string_view to_text(JobState state) {
 std::string to_text(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+std::string type_of_result(const JobSpec& spec) {
+  if (const auto settings = wasm::settings_of(spec.kernel, spec.params);
+      wasm::is_module_kernel(spec.kernel) && settings && settings->each)
+    return each_kernel().info().result;
+  return result_type(spec.kernel, spec.params);
 }
 
 Json job_json(const JobStatus& status, const NameOf& name) {

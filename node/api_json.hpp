@@ -22,6 +22,7 @@ using NameOf = std::function<std::string(const NodeId&)>; // Empty where no reco
 std::string_view to_text(JobState state);
 std::string to_text(const Address& address); // "10.0.0.5:7700", "[::1]:7700".
 
+std::string type_of_result(const JobSpec& spec); // "image/png"
 Json job_json(const JobStatus& status, const NameOf& name);
 Json kernels_json(const std::map<BlobId, ModuleBook::Seen>& modules);
 

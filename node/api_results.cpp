@@ -226,8 +226,7 @@ void send_result(Self self, const JobStatus& status, const Caller& caller) {
   if (status.state != JobState::done)
     return refuse(caller, {"E412", "job " + name + " still runs",
                            "its result is there when it is done", "tessera wait " + name});
-  const auto* kernel = find_kernel(status.spec->spec.kernel);
-  const std::string type = kernel ? kernel->info().result : "application/octet-stream";
+  const auto type = type_of_result(status.spec->spec);
   pull(self, status.result, {status.root}, [=](bool here) {
     if (!here)
       refuse(caller, {"E112", "the result of job " + name + " cannot be had",

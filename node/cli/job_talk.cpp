@@ -63,6 +63,8 @@ std::string extension(const std::string& type) {
     return ".png";
   if (type.starts_with("image/jpeg"))
     return ".jpg";
+  if (type.starts_with("image/x-portable"))
+    return ".pnm";
   if (type.starts_with("application/json"))
     return ".json";
   if (type.starts_with(single_tasks))
@@ -186,7 +188,8 @@ Saved save_result(Api& api, const Json& job, const std::string& output, bool kee
   char last = '\n';
   const auto opened = [&](const std::string& type) {
     single = type.starts_with(single_tasks);
-    const bool to_screen = output.empty() && (single || type.starts_with("text/plain"));
+    const bool to_screen = output.empty() && (single || type.starts_with("text/plain") ||
+                                              type.starts_with("application/json"));
     kept = to_screen && keep_text;
     if (kept)
       return;

@@ -127,6 +127,15 @@ void sobel_row(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t*
   }
 }
 
+void sharpen_row(const std::uint8_t* up, const std::uint8_t* row, const std::uint8_t* down,
+                 std::size_t channels, std::size_t n, std::uint8_t* __restrict to) {
+  for (std::size_t x = 0; x < n; ++x) {
+    const auto at = x + channels;
+    const int sum = 5 * row[at] - row[x] - row[at + channels] - up[at] - down[at];
+    to[x] = std::uint8_t(std::clamp(sum, 0, 255));
+  }
+}
+
 } // namespace
 
 void box_blur(const Patch& patch, std::uint32_t radius, Bytes& out) {
@@ -187,6 +196,21 @@ void edges(const Patch& patch, Bytes& out) {
     sobel_row(a, a + patch.width, a + 2 * std::size_t(patch.width), width,
               to + std::size_t(y) * width);
   }
+}
+
+void sharpen(const Patch& patch, Bytes& out) {
+  const auto height = patch.height - 2;
+  const auto n = std::size_t(patch.width - 2) * patch.channels;
+  auto* to = extend(out, n * height);
+  for (std::uint32_t y = 0; y < height; ++y)
+    sharpen_row(patch.row(y), patch.row(y + 1), patch.row(y + 2), patch.channels, n, to + y * n);
+}
+
+void invert(const Patch& patch, Bytes& out) {
+  const auto n = patch.samples.size();
+  auto* to = extend(out, n);
+  for (std::size_t i = 0; i < n; ++i)
+    to[i] = std::uint8_t(255 - patch.samples[i]);
 }
 
 void grays(const Patch& patch, Bytes& out) {

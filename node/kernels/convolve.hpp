@@ -35,6 +35,12 @@ void gauss_blur(const Patch& patch, const std::vector<std::uint16_t>& weights, B
 // Sobel's gradient of the luma: floor(sqrt(gx^2 + gy^2)), at most 255; halo 1, one channel out.
 void edges(const Patch& patch, Bytes& out);
 
+// Five times each sample less its four neighbours, cut to 8 bits; halo 1.
+void sharpen(const Patch& patch, Bytes& out);
+
+// 255 less each sample; no halo.
+void invert(const Patch& patch, Bytes& out);
+
 // BT.601 luma in 1/256; one channel out, no halo.
 void grays(const Patch& patch, Bytes& out);
 

@@ -32,7 +32,7 @@ struct KernelInfo {
   std::string help; // One line.
   std::vector<ParamSpec> params;
   bool wants_input = false; // Whether --input is needed; otherwise it is refused.
-  bool wants_items = true;  // Whether --items is needed; otherwise the parameters tell.
+  bool wants_items = true;  // Whether --items is needed; otherwise the kernel knows a number.
   std::string
       result; // What the result's bytes are: "image/png", "text/plain", "application/octet-stream".
 };
@@ -77,6 +77,8 @@ class Kernel {
 public:
   virtual ~Kernel() = default;
   virtual const KernelInfo& info() const = 0;
+  // Of the result of such a job; by default info's.
+  virtual std::string result_type(const Params&) const { return info().result; }
 
   // In the node, no input bytes read. `items` 0: not said. `input_head`: first bytes of the
   // prepared input, for kernels whose item count it tells; at most 64 bytes. E421: bad items.
@@ -98,6 +100,9 @@ const std::vector<const Kernel*>& kernels();
 const Kernel* find_kernel(const std::string& name); // Null: not here.
 std::string
 nearest_kernel(const std::string& name); // For "did you mean"; empty where nothing is near.
+
+// What a job's result is; "application/octet-stream" where this build has no such kernel.
+std::string result_type(const std::string& kernel, ByteView encoded_params);
 
 // Given texts, as -p k=v says them. E420: unknown name (with the nearest), wrong type, out of
 // range.

@@ -1,5 +1,7 @@
 #include "node/kernels/native.hpp"
 
+#include <algorithm>
+
 namespace tessera {
 
 Status check_items(const std::string& kernel, std::uint64_t items) {
@@ -11,6 +13,19 @@ Status check_items(const std::string& kernel, std::uint64_t items) {
                  "add --items N, with N from 1 to 9223372036854775808"};
   return Error{"E421", kernel + " cannot take " + std::to_string(items) + " items",
                "a job has at most 9223372036854775808 (2^63)", "give a smaller --items"};
+}
+
+Result<Plan> plan_of_samples(const std::string& kernel, std::uint64_t items,
+                             std::uint64_t leaf_most) {
+  if (auto checked = check_items(kernel, items); !checked)
+    return checked.error();
+  return Plan{items, std::min(items / 1024 + (items % 1024 != 0), leaf_most)};
+}
+
+ParamSpec seed_param() {
+  constexpr double most = 0x1p53 - 1; // What every JSON reader keeps.
+  return {"seed", std::int64_t{1}, "of the random numbers: another one, another sample", 0, most,
+          {}};
 }
 
 Status check_derived_items(const std::string& kernel, std::uint64_t asked, std::uint64_t derived) {

@@ -9,10 +9,14 @@ namespace tessera {
 const Kernel& each_kernel();
 const Kernel& filter_kernel();
 const Kernel& mandelbrot_kernel();
+const Kernel& option_kernel();
+const Kernel& pi_kernel();
 const Kernel& shape_kernel();
 const Kernel& sleep_kernel();
 const Kernel& spin_kernel();
 const Kernel& sumsq_kernel();
+const Kernel& tiles_kernel();
+const Kernel& wordcount_kernel();
 
 inline constexpr std::uint64_t items_max = std::uint64_t{1} << 63;
 
@@ -24,6 +28,13 @@ T param(const Params& params, const char* name) {
 
 // E421 unless `items` is in 1 ... 2^63.
 Status check_items(const std::string& kernel, std::uint64_t items);
+
+// About a thousand leaves of at most `leaf_most` items each. E421.
+Result<Plan> plan_of_samples(const std::string& kernel, std::uint64_t items,
+                             std::uint64_t leaf_most);
+
+// What makes another choice of random numbers: a whole number below 2^53.
+ParamSpec seed_param();
 
 // For kernels that know their own count: E421 when another one is asked for.
 Status check_derived_items(const std::string& kernel, std::uint64_t asked, std::uint64_t derived);

@@ -18,7 +18,8 @@ std::string first_bytes(ByteView file) {
 } // namespace
 
 Error unreadable_picture(const std::string& why) {
-  return {"E422", "the picture cannot be read", why, "give a whole PNG or JPEG file as --input"};
+  return {"E422", "the picture cannot be read", why,
+          "give a whole PNG, JPEG or PPM file as --input"};
 }
 
 Status check_sides(std::uint64_t width, std::uint64_t height) {
@@ -53,12 +54,15 @@ Status read_picture(ByteView file, Bytes& out) {
       return read_png(file, out);
     if (starts_with(file, "\xff\xd8\xff"))
       return read_jpeg(file, out);
+    if (starts_with(file, "P5") || starts_with(file, "P6"))
+      return read_pnm(file, out);
   } catch (const std::bad_alloc&) {
     return unreadable_picture("it needs more memory than a worker has");
   }
   if (file.empty())
     return unreadable_picture("it is empty");
-  return unreadable_picture("it is neither PNG nor JPEG: it starts with " + first_bytes(file));
+  return unreadable_picture("it is no PNG, JPEG or binary PPM: it starts with " +
+                            first_bytes(file));
 }
 
 } // namespace tessera

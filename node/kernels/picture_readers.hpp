@@ -2,11 +2,12 @@
 
 #include "node/kernels/picture.hpp"
 
-// The two readers behind read_picture, and what both refuse.
+// The readers behind read_picture, and what all refuse.
 namespace tessera {
 
 Status read_png(ByteView file, Bytes& out);
 Status read_jpeg(ByteView file, Bytes& out);
+Status read_pnm(ByteView file, Bytes& out);
 
 Error unreadable_picture(const std::string& why); // E422
 Status check_sides(std::uint64_t width,

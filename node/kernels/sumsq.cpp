@@ -51,10 +51,7 @@ public:
 
   // About a thousand leaves, of at most about a millisecond.
   Result<Plan> plan(const Params&, std::uint64_t items, ByteView) const override {
-    if (auto checked = check_items("sumsq", items); !checked)
-      return checked.error();
-    const auto leaf = items / 1024 + (items % 1024 != 0);
-    return Plan{items, std::min<std::uint64_t>(leaf, 1 << 20)};
+    return plan_of_samples("sumsq", items, 1 << 20);
   }
 
   Result<std::unique_ptr<KernelRun>> open(const Params&, ByteView, std::uint64_t) const override {

@@ -507,6 +507,15 @@ TEST_CASE("the leaf that was chosen is said, so that the job can be repeated") {
   CHECK(!has(node.says({"submit", "sumsq"}).err, "to repeat"));
 }
 
+TEST_CASE("a result in JSON is said as text is") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script_job(node, "application/json", "{\"pi\":3.14}\n");
+  const auto said = node.says({"submit", "pi"});
+  CHECK(said.exit == 0);
+  CHECK(said.out == "{\"pi\":3.14}\n");
+}
+
 TEST_CASE("an input is uploaded under its hash before the job names it") {
   const CleanEnvironment clean;
   ScriptedNode node;

@@ -218,7 +218,7 @@ TEST_CASE("shape tells two sides swapped, a leaf doubled, and another cut") {
 TEST_CASE("leaves in any order, merged in any order of siblings, give the serial result") {
   const std::uint64_t seed = 24;
   std::mt19937_64 rng(seed);
-  for (const std::string name : {"shape", "spin", "sumsq"}) {
+  for (const std::string name : {"option", "pi", "shape", "spin", "sumsq"}) {
     const auto& kernel = *find_kernel(name);
     auto params = *check_params(kernel.info(), {});
     if (name == "spin")

@@ -33,14 +33,14 @@ Params checked(const Given& given) {
 
 } // namespace
 
-TEST_CASE("the seven kernels are found by name, and no others") {
-  for (const std::string name :
-       {"each", "filter", "mandelbrot", "shape", "sleep", "spin", "sumsq"}) {
+TEST_CASE("the eleven kernels are found by name, and no others") {
+  for (const std::string name : {"each", "filter", "mandelbrot", "option", "pi", "shape", "sleep",
+                                 "spin", "sumsq", "tiles", "wordcount"}) {
     const auto* kernel = find_kernel(name);
     REQUIRE(kernel);
     CHECK(kernel->info().name == name);
   }
-  CHECK(kernels().size() == 7);
+  CHECK(kernels().size() == 11);
   CHECK(find_kernel("filtre") == nullptr);
   CHECK(find_kernel("") == nullptr);
 }
@@ -216,11 +216,13 @@ TEST_CASE("only canonical, complete and fitting bytes are decoded") {
 }
 
 TEST_CASE("items of 0 or past 2^63 are refused with E421 by all who count items") {
-  for (const std::string name : {"shape", "sleep", "spin", "sumsq"}) {
+  for (const std::string name : {"option", "pi", "shape", "sleep", "spin", "sumsq"}) {
     INFO(name);
     const auto& kernel = *find_kernel(name);
     const auto params = *check_params(kernel.info(), {});
     for (const auto items : {std::uint64_t{0}, (std::uint64_t{1} << 63) + 1, ~std::uint64_t{0}}) {
+      if (items == 0 && !kernel.info().wants_items)
+        continue; // It has a number of its own.
       const auto plan = kernel.plan(params, items, {});
       REQUIRE_FALSE(plan.ok());
       CHECK(plan.error().code == "E421");
@@ -256,4 +258,27 @@ TEST_CASE("partials of a wrong size are refused with E711, and nothing is read p
       }
     }
   }
+}
+
+TEST_CASE("kernels that sample know how many without being told") {
+  for (const std::string name : {"option", "pi"}) {
+    const auto& kernel = *find_kernel(name);
+    CHECK_FALSE(kernel.info().wants_items);
+    const auto plan = kernel.plan(*check_params(kernel.info(), {}), 0, {});
+    REQUIRE(plan.ok());
+    CHECK(plan->items >= 1'000'000);
+    CHECK(plan->items / plan->leaf_items >= 64);
+  }
+}
+
+TEST_CASE("a result's type is its kernel's, or what its parameters made of it") {
+  const auto type = [](const char* kernel, const Given& given) {
+    return result_type(kernel, encode_params(*check_params(find_kernel(kernel)->info(), given)));
+  };
+  CHECK(type("sumsq", {}) == "text/plain");
+  CHECK(type("pi", {}) == "application/json");
+  CHECK(type("tiles", {}) == "image/png");
+  CHECK(type("tiles", {{"format", "ppm"}}) == "image/x-portable-anymap");
+  CHECK(result_type("tiles", view("{}")) == "image/png"); // Of another version, perhaps.
+  CHECK(result_type("no such", view("{}")) == "application/octet-stream");
 }

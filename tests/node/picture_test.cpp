@@ -215,7 +215,7 @@ TEST_CASE("bombs are refused by their heads, before memory is taken") {
 TEST_CASE("what is no picture is refused in words") {
   CHECK(refusal({}).why == "it is empty");
   CHECK(refusal(view("GIF89a....")).why ==
-        "it is neither PNG nor JPEG: it starts with 4749463839612e2e");
+        "it is no PNG, JPEG or binary PPM: it starts with 4749463839612e2e");
   refusal(view("\x89PNG\r\n\x1a\n"));
   refusal(view("\xff\xd8\xff"));
 }
@@ -232,6 +232,66 @@ TEST_CASE("raw heads of no picture are told apart") {
     bad[std::size_t(at)] = std::uint8_t(value);
     INFO(at << " = " << value);
     CHECK_FALSE(get_head(bad));
+  }
+}
+
+TEST_CASE("PPM and PGM files are read as they are, whatever their header's spaces and comments") {
+  const auto file = [](const std::string& head, const Bytes& samples) {
+    auto bytes = to_bytes(view(head));
+    bytes.insert(bytes.end(), samples.begin(), samples.end());
+    return bytes;
+  };
+  const auto rgb = noise(7, 5, 3, 21), gray = noise(7, 5, 1, 22);
+  CHECK(read(file("P6\n7 5\n255\n", rgb.samples)) == rgb);
+  CHECK(read(file("P5\n7 5\n255\n", gray.samples)) == gray);
+  CHECK(read(file("P6 # made by hand\n# 9 9\n 7\t5#wide\n\r 255 ", rgb.samples)) == rgb);
+  CHECK(read(file("P5 2 2 1 ", {0, 1, 1, 0})) == Picture{2, 2, 1, {0, 255, 255, 0}});
+  CHECK(read(file("P5 3 1 100 ", {0, 50, 200})) == Picture{3, 1, 1, {0, 128, 255}});
+  CHECK(read(file("P5 2 1 65535 ", {0x80, 0, 0xff, 0xff})) == Picture{2, 1, 1, {128, 255}});
+  for (const std::string head :
+       {"P6", "P6 7", "P6 7 5", "P6 7 5 255", "P6 7 5 0 ", "P6 7 5 65536 ", "P6 -7 5 255 ",
+        "P6 7 x 255 ", "P6 0 5 255 ", "P6 7 6 255 ", "P6 7 5 256 ", "P6 # 7 5 255 ",
+        "P6 99999999999999999999 5 255 ", "P6 1000000 1000000 255 ", "P3 7 5 255 "}) {
+    INFO(head);
+    refusal(file(head, rgb.samples));
+  }
+}
+
+TEST_CASE("a picture of so many tiles has exactly so many, as square as can be") {
+  const auto cut = [](std::uint32_t w, std::uint32_t h, std::uint32_t n) {
+    const auto grid = Tiling::of_tiles(w, h, n);
+    return grid ? std::pair{grid->across(), grid->down()} : std::pair{0u, 0u};
+  };
+  CHECK(cut(1000, 1000, 100) == std::pair{10u, 10u});
+  CHECK(cut(8000, 8000, 64) == std::pair{8u, 8u});
+  CHECK(cut(3000, 1000, 12) == std::pair{6u, 2u});
+  CHECK(cut(100, 1000, 7) == std::pair{1u, 7u});
+  CHECK(cut(1, 1, 1) == std::pair{1u, 1u});
+  CHECK(cut(3, 3, 9) == std::pair{3u, 3u});
+  CHECK(cut(3, 3, 7) == std::pair{0u, 0u}); // Neither 7 across nor 7 down.
+  CHECK(cut(3, 3, 10) == std::pair{0u, 0u});
+  std::uint64_t seed = 60;
+  for (const std::uint32_t tiles : {1, 2, 6, 7, 12, 30, 100}) {
+    const auto picture = noise(47, 31, 3, ++seed);
+    const auto grid = Tiling::of_tiles(47, 31, tiles);
+    REQUIRE(grid);
+    CHECK(grid->tiles() == tiles);
+    Bytes bytes, png, ppm;
+    for (std::uint64_t item = 0; item < tiles; ++item) {
+      const auto t = grid->tile(item);
+      CHECK(t.pixels() > 0);
+      CHECK(grid->tile(0).width + 1 >= t.width);
+      CHECK(t.width + 1 >= grid->tile(0).width);
+      CHECK(bytes.size() == grid->pixels_before(t) * 3);
+      for (auto y = t.y; y < t.y + t.height; ++y)
+        for (auto x = t.x; x < t.x + t.width; ++x)
+          for (std::uint32_t c = 0; c < 3; ++c)
+            bytes.push_back(std::uint8_t(picture.at(x, y, c)));
+    }
+    REQUIRE(write_png(*grid, 3, bytes, png).ok());
+    REQUIRE(write_pnm(*grid, 3, bytes, ppm).ok());
+    CHECK(png_picture(png) == picture);
+    CHECK(read(ppm) == picture);
   }
 }
 

@@ -67,7 +67,17 @@ Bytes result_of(const WorkerProcess& worker, const Work& work) {
 std::vector<Work> all_work() {
   const auto picture = slopes(150, 100, 3);
   const auto png = png_file(picture);
+  const auto* words = "to be, or not to be";
+  Bytes text;
+  while (text.size() < 300'000)
+    text.insert(text.end(), words, words + 19);
   return {{"shape", {}, 100},
+          {"pi", {}, 1'000'000},
+          {"option", {{"type", "put"}}, 100'000},
+          {"wordcount", {}, 0, text},
+          {"tiles", {{"shape", "band"}, {"tile", "4"}, {"op", "gray"}, {"format", "ppm"}}, 0, png},
+          {"tiles", {{"tiles", "100"}, {"op", "sharpen"}}, 0, png},
+          {"tiles", {{"tile", "40"}, {"op", "invert"}, {"format", "ppm"}}, 0, png},
           {"sumsq", {}, 100'000'000},
           {"each", {{"kernel", "sumsq"}}, 0, to_bytes(view("10\nitems=20\nno\n30\n"))},
           {"spin", {{"work", "1000"}}, 10},

@@ -7,7 +7,7 @@
 // with a PNG of the tiles, this one with the tiles.
 namespace tessera {
 
-Status write_png(const Tiling&, std::uint32_t, ByteView tiles, Bytes& out) {
+Status write_png(const Tiling&, std::uint32_t, ByteView tiles, Bytes& out, int) {
   put(out, tiles);
   return Nothing{};
 }
