@@ -109,7 +109,7 @@ TEST_CASE("a job that ended is told as it was told last, and its result stays") 
   const auto spec = rig.accepted();
   rig.journaled(spec, 1, {small_block(0)});
   auto end = StoreRig::end_of(spec, JobState::done, view("the result"));
-  end.status.leaves_rerun = 3;
+  end.status.reruns.peer_gone = 3;
   end.status.shares.push_back({StoreRig::us.id(), 8, 1, 2});
   rig.stage.tell(rig.store, end);
   CHECK(outlasts_pressure(rig, end.status.result));
@@ -119,7 +119,7 @@ TEST_CASE("a job that ended is told as it was told last, and its result stays") 
   CHECK(root.status.state == JobState::done);
   CHECK(root.status.spec->id == spec->id);
   CHECK(root.status.leaves_done == 8);
-  CHECK(root.status.leaves_rerun == 3);
+  CHECK(root.status.reruns.peer_gone == 3);
   CHECK(root.status.shares.size() == 1);
   CHECK(root.status.result == end.status.result);
   CHECK(root.status.result_size == end.status.result_size);
