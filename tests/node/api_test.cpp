@@ -14,7 +14,7 @@ const std::string hash(64, '7');
 // The calls of API.md's table: method and path.
 std::vector<std::pair<std::string, std::string>> calls_told() {
   std::ifstream doc{"node/http/API.md"};
-  const std::regex call{"`(GET|PUT|POST) (/[^` ]*)`"};
+  const std::regex call{"`(GET|PUT|POST|DELETE) (/[^` ]*)`"};
   std::vector<std::pair<std::string, std::string>> calls;
   for (std::string line; std::getline(doc, line);)
     if (line.starts_with("| `"))
