@@ -72,7 +72,8 @@ TEST_CASE("health, status, kernels and peers") {
     CHECK(json.contains(key));
   CHECK(json.at("working").empty());
   CHECK(json.at("pause") == nullptr);
-  CHECK(json.size() == 15);
+  CHECK(json.size() == 16);
+  CHECK(json.at("mesh_id").get<std::string>().starts_with(json.at("mesh").get<std::string>()));
   CHECK(api.get("/v1/kernels")->json() == kernels_json({}));
 
   const auto record = std::make_shared<SignedRecord>();
