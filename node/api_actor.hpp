@@ -101,7 +101,7 @@ struct ApiShell {
     std::function<void(std::string json)> then;
   };
   std::map<std::uint64_t, DetailAsked> details;
-  std::size_t details_told = 0; // To others, under way.
+  std::size_t details_told = 0; // To others, within the last second.
 
   std::map<JobId, JobStatus> working; // Jobs that have an actor here, as it told them last.
   ModuleBook modules;

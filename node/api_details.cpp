@@ -9,7 +9,9 @@ namespace tessera::api {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(5);
-constexpr std::size_t details_max = 256; // Asked of others, or by them, at a time.
+constexpr std::size_t details_max = 256; // Asked of others, at a time.
+constexpr std::size_t told_max = 32; // Told to others, all together, in a second: they are long.
+constexpr std::uint64_t second_over = 0; // No query has this number.
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -98,7 +100,10 @@ void over(Self self, std::uint64_t query, std::string json) {
 } // namespace
 
 void detail_late(Self self, std::uint64_t query) {
-  over(self, query, "");
+  if (query == second_over)
+    --self->state.details_told;
+  else
+    over(self, query, "");
 }
 
 void detail(Self self, const JobStatus& status, DetailAsk::What what, std::uint64_t since,
@@ -125,13 +130,11 @@ void asked_detail(Self self, const NodeId& from, const DetailAsk& ask) {
     tell(self->state.wiring->mesh,
          ToPeer{from, std::make_shared<const Message>(Detail{query, job, std::move(json)})});
   };
-  if (!status || s.details_told >= details_max)
+  if (!status || s.details_told >= told_max)
     return reply("");
   ++s.details_told;
-  tell_detail(self, *status, ask.what, ask.since, [=](std::string json) {
-    --self->state.details_told;
-    reply(std::move(json));
-  });
+  self->delayed_send(self, std::chrono::seconds(1), tick_atom_v, second_over);
+  tell_detail(self, *status, ask.what, ask.since, reply);
 }
 
 void told_detail(Self self, const NodeId& from, const Detail& detail) {

@@ -215,6 +215,21 @@ TEST_CASE("a peer that asks for details of a job here is told, and of another no
   CHECK(last_sent<Detail>(api).json.empty());
 }
 
+TEST_CASE("peers are told so many details a second, and nothing more") {
+  Api api;
+  const auto job = api.rooted(JobState::running);
+  api.script.view.status = job;
+  const auto told = [&](std::uint64_t query) {
+    api.hear(api.other.id(), DetailAsk{query, job.spec->id, DetailAsk::What::why, 0});
+    return !last_sent<Detail>(api).json.empty();
+  };
+  for (std::uint64_t i = 0; i < 32; ++i)
+    CHECK(told(i));
+  CHECK_FALSE(told(32));
+  api.pass(1s);
+  CHECK(told(33));
+}
+
 TEST_CASE("an ended job is forgotten, a running one or another node's is not") {
   Api api;
   const auto running = api.rooted(JobState::running, 1), done = api.rooted(JobState::done, 2);
