@@ -22,6 +22,7 @@ public:
       grown_ = leaves > most / growth ? most : std::max(grown_, leaves * growth);
   }
 
+  bool known() const { return leaves_ > 0; }
   double leaf_ns() const { return leaves_ > 0 ? ns_ / leaves_ : leaf_ns_guess; }
 
   // Near the end of the queue blocks shrink, so that all slots end together; but not to crumbs.

@@ -64,6 +64,7 @@ JobEffects Job::Machine::settled() {
   look_finished();
   if (!has_partners())
     beat_at = now + config.beat_every;
+  say_begun();
   tell_queue();
   tell_idle();
   return std::exchange(out, {});
@@ -155,6 +156,7 @@ std::optional<Time> Job::Machine::next_wake() const {
     sooner(*idle_since + linger());
   if (ended())
     return next;
+  sooner(deadline);
   if (has_partners())
     sooner(beat_at);
   for (const auto& [id, p] : peers) {
@@ -174,6 +176,7 @@ std::optional<Time> Job::Machine::next_wake() const {
 }
 
 void Job::Machine::wake() {
+  look_late();
   if (ended())
     return;
   check_silence();
@@ -209,7 +212,7 @@ JobStatus Job::Machine::status() const {
     s.leaves_done += h.ledger.done_leaves();
   if (state == JobState::running && s.leaves_done == 0 && working.empty() && given.empty())
     s.state = JobState::queued;
-  s.leaves_rerun = counters.leaves_rerun;
+  s.reruns = counters.reruns;
   const auto until = ended_at.value_or(now);
   s.elapsed_ms =
       std::uint64_t(std::chrono::duration_cast<std::chrono::milliseconds>(until - started).count());
@@ -276,9 +279,11 @@ Job Job::lessee(JobConfig config, SpecPtr spec, std::uint64_t seed, Time now) {
 }
 
 Job Job::root(JobConfig config, SpecPtr spec, std::vector<BlockResult> frontier, std::uint64_t seed,
-              Time now, const Holders& holders) {
+              Time now, const Holders& holders, const LogEntries& log) {
   auto m = std::make_unique<Machine>(std::move(config), std::move(spec), seed, now);
   m->rooted = true;
+  m->deadline = m->deadline_of();
+  m->log = JobLog(log);
   m->held.try_emplace(root_key, m->tree, std::vector<Block>{m->tree.root()});
   m->resume(frontier, holders);
   return Job(std::move(m));
@@ -314,8 +319,9 @@ JobEffects Job::work_failed(WorkId id, const Error& why, Time now) {
   machine_->work_failed(id, why);
   return machine_->settled();
 }
-JobEffects Job::blob_here(const BlobId& blob, Time now) {
+JobEffects Job::blob_here(const BlobId& blob, Time now, std::uint64_t pulled) {
   machine_->now = now;
+  machine_->received(nullptr, pulled);
   machine_->blob_here(blob, false);
   return machine_->settled();
 }
@@ -386,6 +392,13 @@ JobStatus Job::status(Time now) const {
 }
 const JobCounters& Job::counters() const {
   return machine_->counters;
+}
+void Job::input_here(std::uint64_t pulled) {
+  machine_->received(nullptr, pulled);
+}
+JobView Job::view(std::uint64_t log_since, Time now) const {
+  machine_->now = now;
+  return machine_->view(log_since);
 }
 void Job::check() const {
   machine_->check();

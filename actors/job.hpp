@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/job_view.hpp"
 #include "actors/ledger.hpp"
 #include "net/message.hpp"
 #include "net/time.hpp"
@@ -26,7 +27,9 @@ struct JobConfig {
   Duration down_grace = std::chrono::seconds(1);  // Socket closed and not back: reclaim.
   Duration flush_every = std::chrono::seconds(5); // Long leases return what is done.
   Duration orphan_after = std::chrono::seconds(60);
-  std::size_t leases_max = 4096; // Given, at a time.
+  std::size_t leases_max = 4096;    // Given, at a time.
+  Worker worker = {};               // What each slot has.
+  std::int64_t unix_ms_at_zero = 0; // Of Time; for deadlines and logs.
 };
 
 // What a slot is asked to compute.
@@ -42,6 +45,9 @@ struct FinishWork {
 };
 using Work = std::variant<RunWork, MergeWork, FinishWork>;
 using WorkId = std::uint64_t; // Unique in one Job machine.
+
+// The job was not done in time.
+inline constexpr const char* late_code = "E460";
 
 // A slot of a paused node did not do it, or not to its end; which is nobody's fault.
 inline constexpr const char* paused_code = "E733";
@@ -65,6 +71,7 @@ struct JournalBlocks { // Root only; answered by journaled(sequence).
   std::uint64_t sequence;
   std::vector<BlockResult> done;
   Holders holders = {};
+  LogEntries log = {}; // New in it.
 };
 // What the scheduler must know of this job's queue; sent when it changes.
 struct QueueReport {
@@ -90,6 +97,7 @@ struct JobEnded { // Root: the job is over. Result only when done.
   Partial result;
   Error error;
   RoundEnd round = {};
+  LogEntries log = {}; // All of it.
 };
 struct JobIdle {     // Nothing of this job is left here; the shell may end the actor.
   bool keep = false; // But for blobs that the job's result names.
@@ -102,7 +110,8 @@ using JobEffects = std::vector<JobEffect>;
 // For people, events and tests.
 struct JobCounters {
   std::uint64_t leaves_run = 0;   // Here.
-  std::uint64_t leaves_rerun = 0; // Known to have been run more than once, here and below.
+  std::uint64_t leaves_rerun = 0; // Known to be run more than once, here and below.
+  Reruns reruns = {};             // The same, by why.
   std::uint64_t steals = 0;       // Grants taken here.
   std::uint64_t leases_given = 0, leases_reclaimed = 0, leases_returned = 0, leases_void = 0;
   std::uint64_t hand_backs = 0; // Asks of a lessor answered with some of its lease.
@@ -120,7 +129,8 @@ public:
   // journal held, empty for a new job.
   static Job lessee(JobConfig config, SpecPtr spec, std::uint64_t seed, Time now);
   static Job root(JobConfig config, SpecPtr spec, std::vector<BlockResult> frontier,
-                  std::uint64_t seed, Time now, const Holders& holders = {});
+                  std::uint64_t seed, Time now, const Holders& holders = {},
+                  const LogEntries& log = {});
   Job(Job&&) noexcept;
   Job& operator=(Job&&) noexcept;
   ~Job();
@@ -144,7 +154,9 @@ public:
   JobEffects work_failed(WorkId id, const Error& why, Time now);
 
   // --- Blobs and journal.
-  JobEffects blob_here(const BlobId& blob, Time now);
+  // `pulled`: so many bytes of it came over sessions; it may have been here before.
+  JobEffects blob_here(const BlobId& blob, Time now, std::uint64_t pulled = 0);
+  void input_here(std::uint64_t pulled);
   JobEffects blob_gone(const BlobId& blob, Time now); // Nobody who was asked gives it.
   JobEffects journaled(std::uint64_t sequence, Time now);
 
@@ -173,6 +185,8 @@ public:
   bool rooted() const;
   JobStatus status(Time now) const; // Meaningful at the root; at a lessee: its own part.
   const JobCounters& counters() const;
+  // `log_since`: the first entry of its log that is wanted; 0: none.
+  JobView view(std::uint64_t log_since, Time now) const;
   void check() const; // L1 - L4, aborts.
 
 private:

@@ -83,7 +83,7 @@ void on(Self self, JobEnded& end) {
   auto& s = self->state;
   for (const auto& slot : s.wiring->slots) // Whatever still runs of it is for nobody.
     self->send(slot, DropJob{id_of(self)});
-  s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result), {}};
+  s.ended = JournalEnd{s.job->status(now(self)), std::move(end.result), {}, std::move(end.log)};
   s.round = end.round;
   if (!is_round(self))
     self->send(s.wiring->store, *s.ended);
@@ -155,13 +155,15 @@ void wire(Self self, WiringPtr& wiring) {
   tell_status(self);
 }
 
-void blob_here(Self self, const BlobId& blob) {
+void blob_here(Self self, const BlobHere& here) {
   auto& s = self->state;
-  s.pulls.erase(blob);
-  if (s.inputs_missing.erase(blob))
+  s.pulls.erase(here.blob);
+  if (s.inputs_missing.erase(here.blob)) {
+    s.job->input_here(here.pulled_bytes);
     report(self);
-  else
-    perform(self, s.job->blob_here(blob, now(self)));
+  } else {
+    perform(self, s.job->blob_here(here.blob, now(self), here.pulled_bytes));
+  }
 }
 
 void blob_gone(Self self, const BlobId& blob) {
@@ -183,6 +185,17 @@ void leased(Self self, const LeasedFrom& lease) {
 
 } // namespace
 
+namespace {
+
+JobView view(Self self, const ViewAsk& ask) {
+  auto& s = self->state;
+  auto view = s.job->view(ask.log_since, now(self));
+  view.inputs_missing = s.inputs_missing.size();
+  return view;
+}
+
+} // namespace
+
 caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
   auto& s = self->state;
   s.spec = opening.spec;
@@ -191,7 +204,7 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
       s.inputs_missing.insert(input.blob);
   s.job.emplace(opening.root ? Job::root(std::move(opening.config), std::move(opening.spec),
                                          std::move(opening.frontier), opening.seed, now(self),
-                                         opening.holders)
+                                         opening.holders, opening.log)
                              : Job::lessee(std::move(opening.config), std::move(opening.spec),
                                            opening.seed, now(self)));
   wire(self, wiring);
@@ -219,7 +232,8 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
         work_over(self, failed.id);
         perform(self, job.work_failed(failed.id, failed.why, now(self)));
       },
-      [=](const BlobHere& here) { blob_here(self, here.blob); },
+      [=](const BlobHere& here) { blob_here(self, here); },
+      [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const BlobGone& gone) { blob_gone(self, gone.blob); },
       [=, &job](const Journaled& kept) {
         self->state.journaling.erase(kept.sequence);

@@ -36,6 +36,7 @@ struct JobOpening {
   std::vector<BlockResult> frontier;
   Holders holders;
   std::uint64_t seed = 0;
+  LogEntries log = {};
 };
 
 caf::behavior job_actor(caf::stateful_actor<JobShell>* self, JobOpening opening, WiringPtr wiring);

@@ -141,8 +141,8 @@ void Job::Machine::on(NodeId from, const LeaseTable& table) {
 // --- Coming and going
 
 // What we gave it is queued again; what it gave us goes on without it.
-void Job::Machine::lost(const NodeId& id) {
-  reclaim(id, End::reclaimed);
+void Job::Machine::lost(const NodeId& id, End how) {
+  reclaim(id, how);
   for (auto& [key, h] : held)
     if (!h.rooted() && h.lessor == id)
       orphan(h);
@@ -158,7 +158,7 @@ void Job::Machine::peer_up(const NodeId& id, std::uint64_t boot) {
   p.suspected = false;
   p.differing = 0;
   if (reborn) // guard: new-boot-voids
-    reclaim(id, End::reclaimed);
+    reclaim(id, End::gone);
   if (reborn)
     holder_gone(id);
   for (auto& [key, h] : held) {
@@ -181,18 +181,20 @@ void Job::Machine::peer_down(const NodeId& id) {
 }
 
 void Job::Machine::check_silence() {
-  std::vector<NodeId> gone;
+  std::vector<std::pair<NodeId, End>> over;
   for (auto& [id, p] : peers) {
     if (!p.partner() && !kept_by.contains(id))
       continue;
     const auto silent = p.partner() ? now - p.heard : Duration{};
-    if (silent >= config.suspect_after)
-      p.suspected = true;
-    if (silent >= config.reclaim_after || (p.down_at && now >= *p.down_at + config.down_grace))
-      gone.push_back(id);
+    if (silent >= config.suspect_after && !std::exchange(p.suspected, true) && !p.given.empty())
+      say(short_id(id) + " is silent: what it has may run elsewhere, too");
+    if (p.down_at && now >= *p.down_at + config.down_grace)
+      over.emplace_back(id, End::gone);
+    else if (silent >= config.reclaim_after)
+      over.emplace_back(id, End::silent);
   }
-  for (const auto& id : gone)
-    lost(id);
+  for (const auto& [id, how] : over)
+    lost(id, how);
   std::erase_if(peers, [&](const auto& p) {
     return !p.second.partner() && p.second.boot == 0 &&
            now - p.second.heard >= config.reclaim_after;

@@ -36,6 +36,8 @@ Lease Job::Machine::give_blocks(Held& h, NodeId thief, std::vector<Block> blocks
     p.heard = now;
   p.given.insert(g.id);
   p.helped = true;
+  if (h.rooted())
+    say_given(g);
   given.emplace(g.id, std::move(g));
   counters.leases_given += 1;
   return lease;
@@ -141,6 +143,7 @@ void Job::Machine::give_back(NodeId lessor, std::uint64_t leaves_max) {
 bool Job::Machine::may_ask(NodeId asker, const StealAsk& ask) const {
   const auto kernel = spec->spec.kernel + "@" + std::to_string(spec->spec.kernel_version);
   return !ended() && !resting() && asker != config.self && peers.size() < peers_max &&
+         meets(ask.worker, spec->spec.require) &&
          (ask.kernels.empty() || std::count(ask.kernels.begin(), ask.kernels.end(), kernel));
 }
 
@@ -154,15 +157,18 @@ void Job::Machine::end_given(LeaseId lease, End how) {
   auto* h = find_held(g.from);
   const auto open = h ? open_leaves(g) : 0;
   if (how == End::voided && h && open == 0)
-    how = End::returned;     // Its last word is still on the way, and says nothing new.
-  if (how == End::reclaimed) // It may have run them, and lives on to tell, or not.
-    rerun(h, open);
+    how = End::returned; // Its last word is still on the way, and says nothing new.
+  const bool reclaimed = how == End::gone || how == End::silent;
+  if (reclaimed) // It may have run them, and lives on to tell, or not.
+    rerun(h, open, how == End::gone ? &Reruns::peer_gone : &Reruns::silent);
+  if (h && h->rooted())
+    say_ended_lease(g, open, how);
   if (h) // guard: ended-lease-queued
     for (const auto& b : g.blocks)
       h->ledger.unlease(b, lease);
-  auto& count = how == End::returned    ? counters.leases_returned
-                : how == End::reclaimed ? counters.leases_reclaimed
-                                        : counters.leases_void;
+  auto& count = how == End::returned ? counters.leases_returned
+                : reclaimed          ? counters.leases_reclaimed
+                                     : counters.leases_void;
   count += 1;
   g.returned = true;
   if (forget)

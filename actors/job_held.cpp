@@ -111,12 +111,8 @@ void Job::Machine::retract(Held& h) {
   a.failed.insert(a.failed.begin(), o.failed.begin(), o.failed.end());
   a.cpu_ns += o.cpu_ns;
   a.reruns += o.reruns;
-  for (const auto& s : o.shares) {
-    auto& mine = share(&h, s.node);
-    mine.leaves += s.leaves;
-    mine.steals += s.steals;
-    mine.merges += s.merges;
-  }
+  for (const auto& s : o.shares)
+    share(&h, s.node) += s;
   h.out.reset();
 }
 
@@ -233,7 +229,7 @@ LeaseResult Job::Machine::next_result(Held& h) {
   r.commitments = take_commitments(a);
   r.shares = take_shares(a.shares);
   r.cpu_ns = std::exchange(a.cpu_ns, 0);
-  r.reruns = std::exchange(a.reruns, 0);
+  r.reruns = std::exchange(a.reruns, {});
   r.last = complete(h) && !h.ledger.fresh() && a.undone.empty() && a.failed.empty() &&
            a.ran.empty() && a.commitments.empty() && a.shares.empty();
   return r;

@@ -155,6 +155,9 @@ void Job::Machine::output_lost(Block block) {
   for (const auto& done : h->ledger.frontier())
     if (tree.contains(done.block, block)) {
       counters.outputs_lost += 1;
+      rerun(h, tree.size(done.block), &Reruns::lost);
+      say("the output of " + std::to_string(tree.size(done.block)) +
+          " microtasks is lost with all who held it: queued again");
       h->ledger.lost(done.block);
       h->upheld.remove(tree.begin(done.block), tree.end(done.block));
       merged.reset();

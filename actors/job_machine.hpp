@@ -14,6 +14,11 @@
 // work (job_work.cpp), the root's part (job_root.cpp).
 namespace tessera {
 
+// As people see it in lists.
+inline std::string short_id(const NodeId& id) {
+  return to_text(id).substr(0, 4);
+}
+
 // What one message carries at most; the codec refuses more (net/wire/codec.hpp). Together below its
 // message_bytes_max.
 inline constexpr std::size_t blocks_in_lease_max = 1024;
@@ -59,7 +64,8 @@ struct Aside {
   std::size_t commitment_bytes = 0;
   std::deque<Block> undone, failed;
   Error reason;
-  std::uint64_t cpu_ns = 0, reruns = 0;
+  std::uint64_t cpu_ns = 0;
+  Reruns reruns = {};
   std::map<NodeId, NodeShare> shares;
 };
 
@@ -222,6 +228,10 @@ struct Job::Machine {
   std::uint32_t finish_faults = 0;
   std::map<NodeId, NodeShare> shares;
   std::uint64_t leaves_done_before = 0; // Of leases that are closed.
+  std::optional<Time> deadline;
+  JobLog log;
+  bool begun = false;                         // Told in it.
+  std::map<Block, std::string> failure_codes; // Of leaves, the last of each.
   JobState state = JobState::running;
   Partial result;
   std::uint64_t fuel = 0; // That made it.
@@ -249,9 +259,10 @@ struct Job::Machine {
   }
   const JobId& id() const { return spec->id; }
   bool ended() const { return ended_at.has_value(); }
-  std::uint32_t slots() const { return paused ? 0 : config.slots; } // For leaves.
-  bool handing_back() const { return handing || paused; }           // Leases held.
-  bool resting() const { return handing || (paused && !rooted); }   // Nothing is done here.
+  bool able() const { return meets(config.worker, spec->spec.require); }
+  std::uint32_t slots() const { return paused || !able() ? 0 : config.slots; } // For leaves.
+  bool handing_back() const { return handing || paused; }                      // Leases held.
+  bool resting() const { return handing || (paused && !rooted); } // Nothing is done here.
   Held* find_held(HeldKey key);
   const Held* find_held(HeldKey key) const;
   Held* find_held(const NodeId& taker, LeaseId lease);
@@ -295,7 +306,8 @@ struct Job::Machine {
   void narrow(Held& h, Block block);
   void leaf_failed(Held& h, Block leaf, const Error& why);
   NodeShare& share(Held* h, const NodeId& node);
-  void rerun(Held* h, std::uint64_t leaves);
+  void rerun(Held* h, const Reruns& more);
+  void rerun(Held* h, std::uint64_t leaves, std::uint64_t Reruns::*why);
 
   // job_held.cpp
   void leased(NodeId lessor, const Lease& lease);
@@ -336,7 +348,7 @@ struct Job::Machine {
   bool may_give(const Held& h, NodeId asker) const;
   LeaseId new_lease_id();
   Lease give_blocks(Held& h, NodeId thief, std::vector<Block> blocks);
-  enum class End { returned, reclaimed, voided };
+  enum class End { returned, gone, silent, voided }; // Gone, silent: reclaimed.
   void end_given(LeaseId id, End how);
   void forget_given(LeaseId id);
   std::uint64_t open_leaves(const Given& g) const;
@@ -394,7 +406,7 @@ struct Job::Machine {
   void check_silence();
   void peer_up(const NodeId& id, std::uint64_t boot);
   void peer_down(const NodeId& id);
-  void lost(const NodeId& id);
+  void lost(const NodeId& id, End how);
   bool young(Time since) const;
   void on(NodeId from, const LeaseBeat& beat);
   void on(NodeId from, const LeaseTable& table);
@@ -412,6 +424,20 @@ struct Job::Machine {
   void tell_thieves(const Message& word);
   void on(NodeId from, const JobOver& over);
   void on(NodeId from, const CancelJob& cancel);
+  std::optional<Time> deadline_of() const;
+  void look_late();
+
+  // job_told.cpp
+  std::int64_t unix_ms() const;
+  void say(std::string text);
+  void say_begun();
+  void say_given(const Given& g);
+  void say_ended_lease(const Given& g, std::uint64_t open, End how);
+  void say_failed(const NodeId& where, Block block, const Error& why);
+  void say_over();
+  void received(Held* h, std::uint64_t bytes);
+  std::vector<JobView::Out> leases_out() const;
+  JobView view(std::uint64_t log_since) const;
 };
 
 } // namespace tessera

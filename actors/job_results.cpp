@@ -12,6 +12,13 @@ bool is_inline(const Partial& p) { // All of it, and not only names.
   return p.size <= partial_inline_bytes_max && !p.manifest;
 }
 
+std::uint64_t inline_bytes(const LeaseResult& r) {
+  std::uint64_t sum = 0;
+  for (const auto& d : r.done)
+    sum += d.partial.bytes.size();
+  return sum;
+}
+
 Bytes bytes_of_manifest(const Partial& p) {
   return p.manifest ? p.bytes : Bytes{};
 }
@@ -136,6 +143,7 @@ void Job::Machine::bytes_lost(const BlobId& blob) {
   for (auto& [key, h] : held)
     for (const auto& [block, partial] : h.ledger.frontier())
       if (!is_inline(partial) && partial.digest == blob) {
+        rerun(&h, tree.size(block), &Reruns::lost);
         h.ledger.lost(block);
         h.upheld.remove(tree.begin(block), tree.end(block));
         if (h.rooted())
@@ -166,7 +174,7 @@ std::optional<HeldKey> Job::Machine::place(const BlockResult& r, Given* g) {
     if (verdict.kind != Ledger::Verdict::outside)
       in = own->key;
     if (g->doubled)
-      rerun(own, verdict.leaves_again);
+      rerun(own, verdict.leaves_again, &Reruns::duplicated);
   }
   for (auto& [key, h] : held) {
     if (&h == own || (in && h.ledger.done_leaves(r.block) == tree.size(r.block)))
@@ -211,12 +219,9 @@ void Job::Machine::absorb(Account& a) {
 void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
   if (!h)
     return;
-  for (const auto& s : r.shares) {
-    auto& mine = share(h, s.node);
-    mine.leaves += s.leaves;
-    mine.steals += s.steals;
-    mine.merges += s.merges;
-  }
+  received(h, inline_bytes(r));
+  for (const auto& s : r.shares)
+    share(h, s.node) += s;
   rerun(h, r.reruns);
   h->aside.cpu_ns += r.cpu_ns;
   if (!h->rooted())
@@ -237,6 +242,8 @@ void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
   for (const auto& b : r.failed)
     if (theirs(b) && tree.size(b) == 1) {
       h->ledger.unlease(b, g->id);
+      if (h->rooted())
+        say_failed(g->thief, b, r.reason);
       leaf_failed(*h, b, r.reason);
       if (ended())
         return; // The job failed, and dropped all that it held.

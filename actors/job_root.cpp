@@ -4,6 +4,11 @@
 
 // What only the root does: journal, finish, end; and how the end reaches all.
 namespace tessera {
+namespace {
+
+constexpr std::int64_t deadline_most_ms = 100ll * 366 * 24 * 3600 * 1000; // Fits into Time.
+
+} // namespace
 
 void Job::Machine::resume(const std::vector<BlockResult>& frontier, const Holders& holders) {
   auto& h = held.at(root_key);
@@ -15,6 +20,27 @@ void Job::Machine::resume(const std::vector<BlockResult>& frontier, const Holder
       fetch_back(r, {by->second.begin(), by->second.end()});
   }
   while (!h.ledger.take_fresh(journal_blocks_max).empty()) {} // The journal has them.
+  say(log.empty()
+          ? "accepted: " + std::to_string(tree.leaves()) + " microtasks of " + spec->spec.kernel
+          : "goes on after a restart: " + std::to_string(h.ledger.done_leaves()) + " of " +
+                std::to_string(tree.leaves()) + " microtasks are done");
+}
+
+std::optional<Time> Job::Machine::deadline_of() const {
+  if (spec->spec.deadline_ms == 0)
+    return std::nullopt;
+  const auto left = spec->spec.deadline_ms - config.unix_ms_at_zero;
+  return Time{std::chrono::milliseconds(std::clamp(left, std::int64_t{0}, deadline_most_ms))};
+}
+
+void Job::Machine::look_late() {
+  if (!rooted || ended() || !deadline || now < *deadline)
+    return;
+  end(JobState::failed,
+      {late_code, "the job was not done in time",
+       std::to_string(held.at(root_key).ledger.done_leaves()) + " of " +
+           std::to_string(tree.leaves()) + " microtasks were done when its time to live was over",
+       "submit it again with a longer --ttl"});
 }
 
 void Job::Machine::journal() {
@@ -28,8 +54,9 @@ void Job::Machine::journal() {
     blocks.push_back(r.block);
   journal_at = now + journal_every;
   auto holders = holders_of(done);
-  out.emplace_back(std::in_place_type<JournalBlocks>,
-                   JournalBlocks{journal_sequence, std::move(done), std::move(holders)});
+  out.emplace_back(
+      std::in_place_type<JournalBlocks>,
+      JournalBlocks{journal_sequence, std::move(done), std::move(holders), log.take_fresh()});
 }
 
 void Job::Machine::journaled(std::uint64_t sequence) {
@@ -54,7 +81,9 @@ void Job::Machine::end(JobState how, Error why) {
   error = std::move(why);
   keep_output = state == JobState::done && result.manifest;
   round_end.cpu_ns = held.at(root_key).aside.cpu_ns;
-  out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, result, error, round_end});
+  say_over();
+  out.emplace_back(std::in_place_type<JobEnded>,
+                   JobEnded{state, result, error, round_end, log.since(0)});
   drop_all(over());
 }
 
@@ -67,8 +96,9 @@ void Job::Machine::cancel(const Message& word) {
   if (ended())
     return;
   state = JobState::cancelled;
+  say_over();
   if (rooted)
-    out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, {}, {}});
+    out.emplace_back(std::in_place_type<JobEnded>, JobEnded{state, {}, {}, {}, log.since(0)});
   drop_all(word);
 }
 

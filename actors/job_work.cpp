@@ -204,10 +204,16 @@ NodeShare& Job::Machine::share(Held* h, const NodeId& node) {
   return s;
 }
 
-void Job::Machine::rerun(Held* h, std::uint64_t leaves) {
-  counters.leaves_rerun += leaves;
+void Job::Machine::rerun(Held* h, const Reruns& more) {
+  counters.leaves_rerun += more.sum();
+  counters.reruns += more;
   if (h && !h->rooted())
-    h->aside.reruns += leaves;
+    h->aside.reruns += more;
+}
+void Job::Machine::rerun(Held* h, std::uint64_t leaves, std::uint64_t Reruns::*why) {
+  Reruns more;
+  more.*why = leaves;
+  rerun(h, more);
 }
 
 void Job::Machine::ran(const Working& w, const Partial& partial, const Digest& leaves,
@@ -221,11 +227,14 @@ void Job::Machine::ran(const Working& w, const Partial& partial, const Digest& l
     return;
   const auto before = h->ledger.done_leaves(w.block);
   const auto verdict = put(*h, {w.block, partial});
-  rerun(h, before);
+  rerun(h, before, &Reruns::duplicated);
   h->aside.cpu_ns += cpu_ns;
+  auto& mine = share(h, config.self);
+  mine.cpu_ns += cpu_ns;
+  mine.slots = config.slots;
   if (verdict.kind != Ledger::Verdict::accepted)
     return;
-  share(h, config.self).leaves += size;
+  mine.leaves += size;
   if (!h->rooted() && h->aside.ran.size() < ran_kept_max)
     h->aside.ran.push_back({w.block, spec->spec.trust == Trust::trust ? partial.digest : leaves});
 }
@@ -263,6 +272,8 @@ void Job::Machine::run_failed(const Working& w, const Error& why) {
     return drop_queued(*h);
   if (innocent(why))
     return;
+  say_failed(config.self, w.block, why);
+  rerun(h, tree.size(w.block), machine_fault(why) ? &Reruns::crashed : &Reruns::failed);
   if (machine_fault(why) && counted(h->faults, w.block) == 1)
     return; // Once more: a worker may die of anything.
   if (tree.size(w.block) > 1)
@@ -279,9 +290,12 @@ void Job::Machine::leaf_failed(Held& h, Block leaf, const Error& why) {
     h.ledger.forgo(leaf);
     h.aside.failed.push_back(leaf);
     h.aside.reason = why;
-  } else if (counted(h.failures, leaf) > spec->spec.retries) {
-    end(JobState::failed, why);
+    return;
   }
+  if (failure_codes.size() < failures_max)
+    failure_codes[leaf] = why.code;
+  if (counted(h.failures, leaf) > spec->spec.retries)
+    end(JobState::failed, why);
 }
 
 void Job::Machine::merge_failed(const Working& w, const Error& why) {

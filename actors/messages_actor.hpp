@@ -68,6 +68,11 @@ struct OpenRoot { // Api, journal or a job of rounds to node.
   std::vector<BlockResult> frontier;
   Holders holders = {};
   JobStatus told = {}; // As the journal has it, of a job of rounds.
+  LogEntries log = {};
+};
+struct ViewAsk { // To node, which asks the job; answered by JobView, without a spec: not here.
+  JobId job;
+  std::uint64_t log_since = 0; // 0: no log.
 };
 struct ForJob { // To node: tell this job, if it is here.
   JobId job;
@@ -152,6 +157,7 @@ struct ReleaseJob { // Job to store: what it pinned goes, at once or after a whi
 };
 struct BlobHere {
   BlobId blob;
+  std::uint64_t pulled_bytes = 0; // Of it, over sessions; told to the first who waited for it.
 };
 struct BlobGone {
   BlobId blob;
@@ -167,6 +173,7 @@ struct JournalEnd { // Root job to store.
   JobStatus status;
   Partial result;
   JobId round; // Of a job of rounds: the job of the last, which goes with this. Else zero.
+  LogEntries log = {};
 };
 struct RoundBegun { // Answers a BeginRound.
   JobId round;
@@ -216,6 +223,8 @@ CAF_ADD_TYPE_ID(tessera, (tessera::ForJob))
 CAF_ADD_TYPE_ID(tessera, (tessera::RoundNews))
 CAF_ADD_TYPE_ID(tessera, (tessera::BeginRound))
 CAF_ADD_TYPE_ID(tessera, (tessera::RoundBegun))
+CAF_ADD_TYPE_ID(tessera, (tessera::ViewAsk))
+CAF_ADD_TYPE_ID(tessera, (tessera::JobView))
 CAF_ADD_ATOM(tessera, tessera, wake_atom, "wake")
 CAF_ADD_ATOM(tessera, tessera, tick_atom, "tick")
 CAF_ADD_ATOM(tessera, tessera, close_atom, "close")
@@ -265,3 +274,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ForJob)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundNews)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BeginRound)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundBegun)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ViewAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobView)

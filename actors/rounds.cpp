@@ -11,15 +11,15 @@ constexpr std::size_t shares_max = 1024; // Of a status, as the codec has it.
 // Of a tree job's budget. Guesses: small at first, for the first round has one task.
 constexpr std::uint32_t budget_first = 256, budget_max = 1 << 20, budget_growth_max = 16;
 
+constexpr std::int64_t deadline_most_ms = 100ll * 366 * 24 * 3600 * 1000; // Fits into Time.
+
 // The largest of both.
 std::vector<NodeShare> added(std::vector<NodeShare> sum, const std::vector<NodeShare>& more) {
   for (const auto& share : more) {
     auto known = std::ranges::find(sum, share.node, &NodeShare::node);
     if (known == sum.end())
       known = sum.insert(known, NodeShare{share.node});
-    known->leaves += share.leaves;
-    known->steals += share.steals;
-    known->merges += share.merges;
+    *known += share;
   }
   if (sum.size() > shares_max) {
     std::ranges::stable_sort(sum, std::greater{}, &NodeShare::leaves);
@@ -53,7 +53,12 @@ JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& sta
 }
 
 Rounds::Rounds(RoundsConfig config, SpecPtr spec, const JobStatus& told, Time now)
-    : config_(std::move(config)), spec_(std::move(spec)), sum_(told), started_(now) {
+    : config_(std::move(config)), spec_(std::move(spec)), sum_(told), started_(now),
+      log_(config_.log) {
+  log_.say(unix_ms(now), begin_for_log());
+  if (const auto at = spec_->spec.deadline_ms; at > 0)
+    deadline_ = Time{std::chrono::milliseconds(
+        std::clamp(at - config_.unix_ms_at_zero, std::int64_t{0}, deadline_most_ms))};
   if (spec_->spec.shape == Shape::tree && sum_.round == 0) {
     sum_.budget = spec_->spec.budget ? spec_->spec.budget : budget_first;
     sum_.tasks_left = 1;
@@ -76,7 +81,8 @@ RoundsEffects Rounds::begin(std::uint32_t round, Partial state, const JobId& bef
   sum_.round = round;
   state_ = state;
   state_.bytes = {};
-  return {BeginRound{round_, std::move(state), status(now), before}};
+  log_.say(unix_ms(now), "round " + std::to_string(round));
+  return {BeginRound{round_, std::move(state), status(now), before, log_.take_fresh()}};
 }
 
 RoundsEffects Rounds::begun(const JobId& round, Time) {
@@ -86,7 +92,7 @@ RoundsEffects Rounds::begun(const JobId& round, Time) {
 }
 
 void Rounds::add(const JobStatus& round) {
-  sum_.leaves_rerun += round.leaves_rerun;
+  sum_.reruns += round.reruns;
   sum_.fuel += round.fuel;
   sum_.shares = added(std::move(sum_.shares), round.shares);
 }
@@ -145,14 +151,49 @@ RoundsEffects Rounds::end(JobState how, Partial result, Error why, Time now) {
   result_ = std::move(result);
   error_ = std::move(why);
   ended_at_ = now;
-  return {JobEnded{how_, result_, error_}};
+  log_.say(unix_ms(now), end_for_log());
+  return {JobEnded{how_, result_, error_, {}, log_.since(0)}};
+}
+
+std::int64_t Rounds::unix_ms(Time now) const {
+  return config_.unix_ms_at_zero + std::int64_t(ms(now.time_since_epoch()));
+}
+
+std::string Rounds::begin_for_log() const {
+  if (sum_.round > 0)
+    return "goes on after a restart, in round " + std::to_string(sum_.round);
+  return "accepted: at most " + std::to_string(spec_->spec.rounds) + " rounds of " +
+         spec_->spec.kernel;
+}
+
+std::string Rounds::end_for_log() const {
+  const auto in = " in round " + std::to_string(sum_.round);
+  if (how_ == JobState::failed)
+    return "failed" + in + ": " + error_.code + " " + error_.what;
+  return (how_ == JobState::done ? "done" : "cancelled by its submitter") + in;
 }
 
 std::optional<Time> Rounds::next_wake() const {
-  return ended() && !idle_ ? std::optional{*ended_at_ + config_.linger} : std::nullopt;
+  if (!ended())
+    return deadline_;
+  return idle_ ? std::nullopt : std::optional{*ended_at_ + config_.linger};
+}
+
+// Between two rounds, too, where no round's job would notice.
+RoundsEffects Rounds::late(Time now) {
+  const auto round = round_->id;
+  auto effects = end(JobState::failed, {},
+                     {late_code, "the job was not done in time",
+                      "its time to live was over in round " + std::to_string(sum_.round),
+                      "submit it again with a longer --ttl"},
+                     now);
+  effects.insert(effects.begin(), CancelRound{round});
+  return effects;
 }
 
 RoundsEffects Rounds::wake(Time now) {
+  if (!ended() && deadline_ && now >= *deadline_)
+    return late(now);
   if (!ended() || now < *ended_at_ + config_.linger || std::exchange(idle_, true))
     return {};
   return {JobIdle{}};
@@ -166,7 +207,7 @@ JobStatus Rounds::status(Time now) const {
   s.state = how_;
   if (how_ == JobState::running && sum_.round == 1 && told_.state == JobState::queued)
     s.state = JobState::queued;
-  s.leaves_rerun += sum_.leaves_rerun;
+  s.reruns += sum_.reruns;
   s.elapsed_ms = sum_.elapsed_ms + ms(ended_at_.value_or(now) - started_);
   s.peers = std::max<std::uint32_t>(1, told_.peers);
   s.error = error_;

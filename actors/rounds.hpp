@@ -21,6 +21,8 @@ struct RoundsConfig {
   SealSpec seal;
   Duration lane_target = std::chrono::milliseconds(20); // A guess.
   Duration linger = std::chrono::seconds(15);           // After the end, as jobs do.
+  std::int64_t unix_ms_at_zero = 0;                     // Of Time.
+  LogEntries log = {};                                  // Of before a restart.
 };
 
 // The spec of a round's job: always the same, so that whoever resumes goes on with it.
@@ -28,11 +30,12 @@ struct RoundsConfig {
 JobSpec round_spec(const SignedSpec& job, std::uint32_t round, const BlobId& state,
                    std::uint64_t state_size, std::uint32_t budget = 0);
 
-struct BeginRound { // Answered by begun(), once all of it lasts and `before` is forgotten.
-  SpecPtr round;    // Its job.
-  Partial state;    // Which it begins with; bytes only where nobody has kept them yet.
-  JobStatus told;   // Of the whole job, to resume from.
-  JobId before;     // The job of the round before; zero: this is the first, or is resumed.
+struct BeginRound {    // Answered by begun(), once all of it lasts and `before` is forgotten.
+  SpecPtr round;       // Its job.
+  Partial state;       // Which it begins with; bytes only where nobody has kept them yet.
+  JobStatus told;      // Of the whole job, to resume from.
+  JobId before;        // The job of the round before; zero: this is the first, or is resumed.
+  LogEntries log = {}; // New in it.
 };
 struct OpenRound {
   SpecPtr round;
@@ -62,6 +65,7 @@ public:
 
   const JobId& round() const { return round_->id; } // Its job.
   JobStatus status(Time now) const;
+  const JobLog& log() const { return log_; }
 
 private:
   RoundsEffects begin(std::uint32_t round, Partial state, const JobId& before, Time now);
@@ -69,6 +73,10 @@ private:
   void add(const JobStatus& round);
   void count(const RoundEnd& round);
   bool ended() const { return ended_at_.has_value(); }
+  std::int64_t unix_ms(Time now) const;
+  std::string begin_for_log() const;
+  std::string end_for_log() const;
+  RoundsEffects late(Time now);
 
   RoundsConfig config_;
   SpecPtr spec_;
@@ -83,6 +91,8 @@ private:
   Error error_;
   std::optional<Time> ended_at_;
   bool idle_ = false;
+  std::optional<Time> deadline_;
+  JobLog log_;
 };
 
 } // namespace tessera

@@ -47,7 +47,8 @@ void on(Self self, CancelRound& cancel) {
 }
 void on(Self self, JobEnded& end) {
   auto& s = self->state;
-  s.ended = JournalEnd{s.rounds->status(now(self)), std::move(end.result), s.rounds->round()};
+  s.ended = JournalEnd{s.rounds->status(now(self)), std::move(end.result), s.rounds->round(),
+                       std::move(end.log)};
   self->send(s.wiring->store, *s.ended);
 }
 void on(Self self, JobIdle&) {
@@ -88,6 +89,21 @@ void from_peer(Self self, const FromPeer& letter) {
     to_peer(self, letter.from, std::move(*answer));
 }
 
+// How its round stands, under its own name.
+caf::response_promise view(Self self, const ViewAsk& ask) {
+  auto promise = self->make_response_promise();
+  auto tell = [=](JobView view) mutable {
+    const auto& rounds = *self->state.rounds;
+    view.status = rounds.status(now(self));
+    view.log = ask.log_since > 0 ? rounds.log().since(ask.log_since) : LogEntries{};
+    promise.deliver(std::move(view));
+  };
+  self->request(self->state.wiring->node, caf::infinite, ViewAsk{self->state.rounds->round(), 0})
+      .then([=](JobView& round) mutable { tell(std::move(round)); },
+            [=](const caf::error&) mutable { tell({}); });
+  return promise;
+}
+
 void begun(Self self, const RoundBegun& news) {
   auto& s = self->state;
   if (s.beginning && s.beginning->round->id == news.round)
@@ -103,7 +119,10 @@ caf::behavior rounds_actor(Self self, RoundsOpening opening, WiringPtr wiring) {
   const auto seal = [codec = s.opening.codec](const JobSpec& spec) {
     return codec->seal_spec(spec);
   };
-  s.rounds.emplace(RoundsConfig{s.opening.self, seal}, s.opening.spec, s.opening.told, now(self));
+  RoundsConfig config{s.opening.self, seal};
+  config.unix_ms_at_zero = s.opening.unix_ms_at_zero;
+  config.log = std::exchange(s.opening.log, {});
+  s.rounds.emplace(std::move(config), s.opening.spec, s.opening.told, now(self));
   s.wiring = nullptr;
   auto& rounds = *s.rounds;
   auto effects = rounds.start(now(self));
@@ -116,6 +135,7 @@ caf::behavior rounds_actor(Self self, RoundsOpening opening, WiringPtr wiring) {
       },
       [=, &rounds](const JobGone& gone) { perform(self, rounds.round_gone(gone.job, now(self))); },
       [=](const RoundBegun& news) { begun(self, news); },
+      [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
       [=](const TakeWork& take) { // There is none: rounds have it.
         self->send(self->state.wiring->scheduler, Took{take.job, take.slot, false});

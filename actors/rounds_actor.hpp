@@ -12,6 +12,8 @@ struct RoundsOpening {
   SpecPtr spec;
   JobStatus told; // From the journal; without a round: the job is new.
   std::shared_ptr<const Codec> codec;
+  std::int64_t unix_ms_at_zero = 0;
+  LogEntries log = {};
 };
 
 struct RoundsShell {

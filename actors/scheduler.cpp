@@ -21,10 +21,15 @@ constexpr std::uint64_t hold_ns_max = 1'000'000'000'000'000; // Sums of claims s
 // What one claim may count for against another: a lie leaves the rest of those who wait something.
 constexpr double claim_ratio_max = 16;
 constexpr auto dry_pause = std::chrono::seconds(1); // A job that yielded nothing, and said nothing.
+constexpr std::uint64_t plain_turn_every = 8;       // One such turn asks for no priority. A guess.
 
 struct JobEntry {
   NodeId submitter;
   std::string kernel;
+  int priority = 0;
+  Require require;
+  bool able = true;           // Its leaves may run here.
+  std::uint64_t given_at = 0; // Which grant gave of it last.
   QueueReport report;
   std::uint64_t asked = 0;       // TakeWork without an answer.
   std::uint64_t promised = 0;    // Leaves to lifelines since the report, about.
@@ -64,6 +69,7 @@ struct Scheduler::Machine {
     std::deque<JobId> jobs;
   };
   std::deque<Turn> turns; // Whose turn it is first.
+  std::uint64_t turns_taken = 0, grants = 0;
   Slots slots;
 
   std::map<NodeId, Peer> peers;
@@ -96,11 +102,13 @@ struct Scheduler::Machine {
 
   // --- Turns ---
 
-  void open(const JobId& job, NodeId submitter, std::string kernel) {
+  void open(const JobId& job, JobEntry entry) {
     if (jobs.contains(
             job)) // Leases are refused at jobs_max; roots are bounded where they are accepted.
       return;
-    jobs.emplace(job, JobEntry{submitter, std::move(kernel), {}, 0, 0, {}});
+    const auto submitter = entry.submitter;
+    entry.able = meets(config.worker, entry.require);
+    jobs.emplace(job, std::move(entry));
     const auto turn = std::find_if(turns.begin(), turns.end(),
                                    [&](const Turn& t) { return t.submitter == submitter; });
     if (turn != turns.end())
@@ -123,11 +131,27 @@ struct Scheduler::Machine {
     slots.forget(job);
   }
 
+  static bool fits(const JobEntry& job, bool idle_slot) {
+    return job.ready() && (idle_slot || job.is_short());
+  }
+
+  // The highest of those that have something for a slot. Nothing: in this turn it does not count.
+  std::optional<int> priority_now(bool idle_slot) const {
+    if ((turns_taken + 1) % plain_turn_every == 0) // Who waited longest stands in front.
+      return std::nullopt;
+    std::optional<int> highest;
+    for (const auto& [id, job] : jobs)
+      if (fits(job, idle_slot) && (!highest || *highest < job.priority))
+        highest = job.priority;
+    return highest;
+  }
+
   std::optional<JobId> next_job(bool idle_slot) {
+    const auto priority = priority_now(idle_slot);
     for (auto turn = turns.begin(); turn != turns.end(); ++turn) {
       const auto job = std::find_if(turn->jobs.begin(), turn->jobs.end(), [&](const JobId& id) {
         const auto& entry = jobs.at(id);
-        return entry.ready() && (idle_slot || entry.is_short());
+        return fits(entry, idle_slot) && (!priority || entry.priority == *priority);
       });
       if (job == turn->jobs.end())
         continue;
@@ -137,6 +161,7 @@ struct Scheduler::Machine {
       auto served = std::move(*turn);
       turns.erase(turn);
       turns.push_back(std::move(served));
+      ++turns_taken;
       return id;
     }
     return std::nullopt;
@@ -198,15 +223,23 @@ struct Scheduler::Machine {
 
   void on(NodeId from, const StealAsk& wish, Time now, SchedulerEffects& out) {
     const auto thief = power_of(wish.speed, wish.slots);
-    const auto share = steal_share(power(), thief);
-    const auto job = share > 0 ? richest(wish) : std::nullopt;
+    const auto job = thief > 0 ? choose(wish) : std::nullopt;
     if (job)
-      out.emplace_back(GiveWork{*job, from, wish, share});
-    else if (wish.wait_ms > 0 && share > 0 && !paused && !leaving)
+      give(*job, from, wish, steal_share(power_for(jobs.at(*job)), thief), out);
+    else if (wish.wait_ms > 0 && thief > 0 && !paused && !leaving)
       keep_waiting(from, wish, now, out);
     else
       give_nothing(from, wish, out);
   }
+
+  void give(const JobId& job, NodeId asker, const StealAsk& wish, double share,
+            SchedulerEffects& out) {
+    jobs.at(job).given_at = ++grants;
+    out.emplace_back(GiveWork{job, asker, wish, share});
+  }
+
+  // Where this node cannot run it, it keeps nothing.
+  double power_for(const JobEntry& job) const { return job.able ? power() : 0; }
 
   void give_nothing(NodeId asker, const StealAsk& wish, SchedulerEffects& out) {
     out.emplace_back(SendTo{asker, Grant{wish.ask, nullptr, {}}});
@@ -226,14 +259,16 @@ struct Scheduler::Machine {
     auto behind = powers.begin();
     waiting.serve([&](const WaitingAsks::Waiting& w) {
       const auto thief = *behind++;
-      auto others = power();
+      const auto job = choose(w.ask);
+      if (!job)
+        return false;
+      auto others = power_for(jobs.at(*job));
       for (auto other = behind; other != powers.end(); ++other)
         others += std::min(*other, claim_ratio_max * thief);
       const auto share = steal_share(others, thief);
-      const auto job = richest(w.ask);
-      if (!job || !promise(jobs.at(*job), share))
+      if (!promise(jobs.at(*job), share))
         return false;
-      out.emplace_back(GiveWork{*job, w.asker, w.ask, share});
+      give(*job, w.asker, w.ask, share, out);
       return true;
     });
   }
@@ -242,32 +277,41 @@ struct Scheduler::Machine {
   bool promise(JobEntry& job, double share) const {
     const auto left = job.report.queued_leaves - std::min(job.promised, job.report.queued_leaves);
     auto leaves = std::uint64_t(double(left) * std::min(share, 0.5));
-    if (leaves == 0 && left > 0 && open_slots() == 0)
+    if (leaves == 0 && left > 0 && (open_slots() == 0 || !job.able))
       leaves = 1;
     job.promised += leaves;
     return leaves > 0;
   }
 
-  // The job with the most queued time that the asker can run.
-  std::optional<JobId> richest(const StealAsk& wish) const {
+  static bool can_run(const StealAsk& wish, const JobEntry& job) {
+    return meets(wish.worker, job.require) &&
+           std::find(wish.kernels.begin(), wish.kernels.end(), job.kernel) != wish.kernels.end();
+  }
+
+  // Of what the asker can run, the highest priority, and of that the job with the most queued time;
+  // in a plain turn the one that was not given of for longest.
+  std::optional<JobId> choose(const StealAsk& wish) const {
+    const bool plain = (grants + 1) % plain_turn_every == 0;
+    const auto better = [&](const JobEntry& a, const JobEntry& b) {
+      if (plain)
+        return a.given_at < b.given_at;
+      return std::pair(a.priority, a.report.queued_ns) > std::pair(b.priority, b.report.queued_ns);
+    };
     const std::pair<const JobId, JobEntry>* best = nullptr;
-    for (const auto& job : jobs) {
-      const auto& [report, kernel] = std::tie(job.second.report, job.second.kernel);
-      if (report.queued_leaves == 0 || (best && best->second.report.queued_ns >= report.queued_ns))
-        continue;
-      if (std::find(wish.kernels.begin(), wish.kernels.end(), kernel) != wish.kernels.end())
+    for (const auto& job : jobs)
+      if (job.second.report.queued_leaves > 0 && can_run(wish, job.second) &&
+          (!best || better(job.second, best->second)))
         best = &job;
-    }
     return best ? std::optional(best->first) : std::nullopt;
   }
 
   // --- Asking ---
 
-  // `least`: what a job counts for that has anything at all.
-  std::uint64_t queued_ns(std::uint64_t least) const {
+  // `least`: what a job counts for that has anything at all. `here`: of what this node may run.
+  std::uint64_t queued_ns(std::uint64_t least, bool here) const {
     std::uint64_t sum = 0;
     for (const auto& [id, job] : jobs)
-      if (job.report.queued_leaves > 0) {
+      if (job.report.queued_leaves > 0 && (job.able || !here)) {
         const auto ns = std::max(least, job.report.queued_ns);
         sum += std::min(ns, ~std::uint64_t{0} - sum);
       }
@@ -311,7 +355,7 @@ struct Scheduler::Machine {
 
   bool lasts(Duration idle) const { // What is queued here.
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(idle).count();
-    return double(queued_ns(0)) >= double(ns);
+    return double(queued_ns(0, true)) >= double(ns);
   }
 
   void consider_asking(Time now, SchedulerEffects& out) {
@@ -350,7 +394,7 @@ struct Scheduler::Machine {
   }
 
   StealAsk steal_ask(std::uint64_t id, std::uint32_t wait_ms) const {
-    return {id, config.slots, config.speed, config.kernels, wait_ms};
+    return {id, config.slots, config.speed, config.kernels, wait_ms, config.worker};
   }
 
   void ask_no_more() { // What comes yet is refused.
@@ -441,6 +485,8 @@ struct Scheduler::Machine {
     const auto kernel = spec.kernel + "@" + std::to_string(spec.kernel_version);
     if (std::find(config.kernels.begin(), config.kernels.end(), kernel) == config.kernels.end())
       return "unknown kernel";
+    if (!meets(config.worker, spec.require))
+      return "not what the job requires";
     if (paused || leaving)
       return "pausing";
     if (!jobs.contains(grant.spec->id) && jobs.size() >= config.jobs_max)
@@ -503,7 +549,7 @@ struct Scheduler::Machine {
   // --- Time ---
 
   OwnLoad load() const {
-    return {open_slots() == 0 ? 0 : slots.idle(), std::bit_floor(queued_ns(1)), paused};
+    return {open_slots() == 0 ? 0 : slots.idle(), std::bit_floor(queued_ns(1, false)), paused};
   }
 
   void tick(Time now) {
@@ -545,8 +591,13 @@ Scheduler& Scheduler::operator=(Scheduler&&) noexcept = default;
 Scheduler::~Scheduler() = default;
 
 SchedulerEffects Scheduler::job_opened(const JobId& job, NodeId submitter, std::string kernel,
-                                       Time now) {
-  machine_->open(job, submitter, std::move(kernel));
+                                       Time now, int priority, const Require& require) {
+  JobEntry entry;
+  entry.submitter = submitter;
+  entry.kernel = std::move(kernel);
+  entry.priority = priority;
+  entry.require = require;
+  machine_->open(job, std::move(entry));
   return machine_->settled({}, now);
 }
 

@@ -8,8 +8,9 @@
 #include <variant>
 #include <vector>
 
-// Which job's work runs next on this node, and from whom work is stolen. Round-robin among
-// submitters, then among each one's jobs. Holds no blocks: jobs hold the ledgers
+// Which job's work runs next on this node, and from whom work is stolen. The highest priority goes
+// first; within one, round-robin among submitters, then among each one's jobs. One turn in eight
+// asks for no priority, so that a lower one never starves. Holds no blocks: jobs hold the ledgers
 // (architecture 4.3).
 namespace tessera {
 
@@ -19,8 +20,9 @@ struct SchedulerConfig {
   std::uint32_t pipeline = 2; // Pieces of work in one slot's care, so that it never waits for us.
   double speed = 1;
   std::vector<std::string> kernels; // "name@version"
-  std::size_t sample = 4;           // d, architecture 4.3 (our simulation).
-  std::size_t lifelines = 4;        // Laid at a time. A guess: about an active view.
+  Worker worker = {};
+  std::size_t sample = 4;    // d, architecture 4.3 (our simulation).
+  std::size_t lifelines = 4; // Laid at a time. A guess: about an active view.
   Duration ask_patience = std::chrono::milliseconds(1000);
   Duration retry_min = std::chrono::milliseconds(
       20); // After an empty grant, while somebody has stealable work; doubles.
@@ -67,7 +69,8 @@ public:
 
   // --- Jobs' news.
   // `kernel`: "name@version".
-  SchedulerEffects job_opened(const JobId& job, NodeId submitter, std::string kernel, Time now);
+  SchedulerEffects job_opened(const JobId& job, NodeId submitter, std::string kernel, Time now,
+                              int priority = 0, const Require& require = {});
   SchedulerEffects queue_changed(const JobId& job, const QueueReport& report, Time now);
   SchedulerEffects took(const JobId& job, std::uint32_t slot, bool got, Time now);
   SchedulerEffects job_closed(const JobId& job, Time now);

@@ -113,9 +113,9 @@ caf::behavior scheduler_actor(Self self, SchedulerConfig config, std::uint64_t s
       [=, &s](const JobHere& here) {
         self->state.jobs[here.spec->id] = here.job;
         const auto& spec = here.spec->spec;
-        perform(self,
-                s.job_opened(here.spec->id, spec.submitter,
-                             spec.kernel + "@" + std::to_string(spec.kernel_version), now(self)));
+        perform(self, s.job_opened(here.spec->id, spec.submitter,
+                                   spec.kernel + "@" + std::to_string(spec.kernel_version),
+                                   now(self), spec.priority, spec.require));
       },
       [=, &s](const JobGone& gone) {
         self->state.jobs.erase(gone.job);

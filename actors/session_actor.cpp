@@ -27,7 +27,8 @@ const caf::actor& home_of(const Wiring& w, const M&) {
   return w.store;
 }
 template<class M>
-concept Question = std::is_same_v<M, JobQuery> || std::is_same_v<M, JobAnswer>;
+concept Question = std::is_same_v<M, JobQuery> || std::is_same_v<M, JobAnswer> ||
+    std::is_same_v<M, DetailAsk> || std::is_same_v<M, Detail>;
 template<Question M>
 const caf::actor& home_of(const Wiring& w, const M&) {
   return w.api;

@@ -2,7 +2,9 @@
 
 #include "crypto/signed.hpp"
 #include "net/block.hpp"
+#include "net/require.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -49,6 +51,7 @@ struct Record {
   std::vector<std::string> kernels; // "name@version"
   bool leaving = false;             // The last record of an orderly leave.
   bool paused = false;              // Its owner wants the machine: it takes no work.
+  Worker worker = {};               // Each of them.
 
   bool operator==(const Record&) const = default;
 };
@@ -117,6 +120,8 @@ struct Input {
   bool operator==(const Input&) const = default;
 };
 
+inline constexpr std::int8_t priority_min = -10, priority_max = 10;
+
 struct JobSpec {
   NodeId submitter;
   std::array<std::uint8_t, 16> nonce{};
@@ -140,6 +145,9 @@ struct JobSpec {
   // with a share of them. Of a round: how many tasks a lane runs, 1 or more. Of the whole: the same
   // in each round; 0: as time tells.
   std::uint32_t budget = 0;
+  std::int8_t priority = 0;     // Higher goes first: priority_min to priority_max.
+  Require require = {};         // Of who runs its leaves.
+  std::int64_t deadline_ms = 0; // Unix time by its root's clock; past it the job fails. 0: none.
 
   // Null: the job has none of this role.
   const Input* input(Input::Role role) const {
@@ -175,6 +183,7 @@ struct StealAsk {
   std::vector<std::string> kernels; // "name@version" that the asker can run.
   // A lifeline: with nothing to give now, answer within this time, once there is something.
   std::uint32_t wait_ms = 0;
+  Worker worker = {}; // As in its record.
 };
 
 struct Lease {
@@ -232,12 +241,52 @@ struct Commitment {
   std::vector<Ran> ran;
 };
 
+// Leaves that are run more than once, by why, for people; counts only grow.
+struct Reruns {
+  std::uint64_t peer_gone = 0;  // Who had them fell away, or started anew.
+  std::uint64_t silent = 0;     // Who had them said nothing for too long.
+  std::uint64_t crashed = 0;    // Their worker died, or was stopped.
+  std::uint64_t failed = 0;     // One of their block failed: it is run in parts, or elsewhere.
+  std::uint64_t duplicated = 0; // Run a second time at the end, or by one suspected.
+  std::uint64_t lost = 0;       // All who held their output fell away.
+  std::uint64_t untold = 0;     // Nobody said why.
+
+  std::uint64_t sum() const {
+    return peer_gone + silent + crashed + failed + duplicated + lost + untold;
+  }
+  Reruns& operator+=(const Reruns& more) {
+    peer_gone += more.peer_gone;
+    silent += more.silent;
+    crashed += more.crashed;
+    failed += more.failed;
+    duplicated += more.duplicated;
+    lost += more.lost;
+    untold += more.untold;
+    return *this;
+  }
+  bool operator==(const Reruns&) const = default;
+};
+
 // One node's part in a job, for people; counts only grow.
 struct NodeShare {
   NodeId node;
   std::uint64_t leaves = 0; // Whose partial counted, run by this node.
   std::uint64_t steals = 0; // Grants taken.
   std::uint64_t merges = 0;
+  std::uint64_t cpu_ns = 0;         // Of its leaves.
+  std::uint64_t received_bytes = 0; // Partials, inputs and copies that came over sessions.
+  std::uint32_t slots = 0;          // It works with so many.
+
+  // Of one node.
+  NodeShare& operator+=(const NodeShare& more) {
+    leaves += more.leaves;
+    steals += more.steals;
+    merges += more.merges;
+    cpu_ns += more.cpu_ns;
+    received_bytes += more.received_bytes;
+    slots = std::max(slots, more.slots);
+    return *this;
+  }
   bool operator==(const NodeShare&) const = default;
 };
 
@@ -257,7 +306,7 @@ struct LeaseResult {
   std::vector<Signed> commitments;  // Its children's, as they came.
   std::uint64_t cpu_ns = 0; // Task time spent on this lease here and below, since the last result.
   std::vector<NodeShare> shares; // Of the thief and those below it, since its last result.
-  std::uint64_t reruns = 0;      // Leaves that were run more than once below, as far as known.
+  Reruns reruns = {};            // Below, as far as known.
 };
 
 // Lessor to thief: results up to `sequence` are taken, their bytes included. `covered`: an ancestor
@@ -328,7 +377,7 @@ struct JobStatus {
   NodeId root;
   JobState state = JobState::queued;
   std::uint64_t leaves_done = 0;
-  std::uint64_t leaves_rerun = 0;
+  Reruns reruns = {};
   std::uint64_t elapsed_ms = 0;
   std::uint32_t peers = 0; // Working on it now, the root included.
   Error error;             // When failed.
@@ -357,6 +406,21 @@ struct JobAnswer {
   std::vector<JobStatus> jobs;
 };
 
+// Asks the root of a job for more than its status tells, for people.
+struct DetailAsk {
+  enum class What : std::uint16_t { log = 0, why = 1 };
+
+  std::uint64_t query = 0;
+  JobId job;
+  What what = What::log;
+  std::uint64_t since = 0; // Of a log: entries from this number on.
+};
+struct Detail { // Answers it: JSON as node/http/API.md has it; none: there is no such job here.
+  std::uint64_t query = 0;
+  JobId job;
+  std::string json;
+};
+
 // --- Blobs
 // ------------------------------------------------------------------------------------------------
 
@@ -376,9 +440,10 @@ struct BlobMissing {
   BlobId blob;
 };
 
-using Message = std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect,
-                             Shuffle, ShuffleReply, StealAsk, Grant, LeaseRefused, LeaseResult,
-                             Receipt, LeaseBeat, LeaseTable, CancelJob, JobOver, JobQuery,
-                             JobAnswer, BlobAsk, BlobChunk, BlobMissing, KeepAsk, KeepAnswer>;
+using Message =
+    std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect, Shuffle,
+                 ShuffleReply, StealAsk, Grant, LeaseRefused, LeaseResult, Receipt, LeaseBeat,
+                 LeaseTable, CancelJob, JobOver, JobQuery, JobAnswer, BlobAsk, BlobChunk,
+                 BlobMissing, KeepAsk, KeepAnswer, DetailAsk, Detail>;
 
 } // namespace tessera

@@ -6,9 +6,10 @@ namespace api {
 
 int status_of(const std::string& code) {
   static const std::map<std::string, int> known{
-      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404},
-      {"E111", 507}, {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404},
-      {"E305", 503}, {"E511", 503}, {"E110", 500}, {"E120", 500}, {"E306", 500}};
+      {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
+      {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503},
+      {"E110", 500}, {"E120", 500}, {"E306", 500}, {"E601", 409}, {"E462", 504}, {"E463", 400},
+      {"E464", 409}, {"E465", 403}, {"E467", 409}, {"E468", 400}, {"E469", 503}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
@@ -40,6 +41,11 @@ namespace {
 
 using namespace api;
 
+void submit_once(Self self, const HttpRequest& request, const Caller& caller) {
+  if (const auto whom = once(self, request, caller))
+    submit(self, request, *whom);
+}
+
 bool asks_mesh(const HttpRequest& request) {
   const auto mesh = request.query.find("mesh");
   return mesh != request.query.end() && mesh->second == "1";
@@ -70,7 +76,7 @@ void called(Self self, HttpRequest& request, const Caller& caller) {
   if (is("POST", "/v1/resume"))
     return set_pause(self, {true, {}}, caller);
   if (is("POST", "/v1/jobs"))
-    return submit(self, request, caller);
+    return submit_once(self, request, caller);
   if (is("GET", "/v1/jobs"))
     return list_jobs(self, asks_mesh(request), caller);
   if (const auto rest = under("/v1/jobs/"); !rest.empty())
@@ -101,6 +107,10 @@ void from_peer(Self self, const FromPeer& letter) {
     perform(self, book.receive(letter.from, *query, now(self)));
   else if (const auto* answer = std::get_if<JobAnswer>(letter.message.get()))
     perform(self, book.receive(letter.from, *answer, now(self)));
+  else if (const auto* ask = std::get_if<DetailAsk>(letter.message.get()))
+    asked_detail(self, letter.from, *ask);
+  else if (const auto* detail = std::get_if<Detail>(letter.message.get()))
+    told_detail(self, letter.from, *detail);
 }
 
 void job_news(Self self, const JobNews& news) {
@@ -173,9 +183,12 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
       [=](const WorkFailed& failed) { tried_leaf(self, failed.id, 0, &failed.why); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { ticked(self); },
+      [=](tick_atom, std::uint64_t query) { detail_late(self, query); },
       [=](wake_atom) {
-        if (woken(self, self->state.armed))
-          perform(self, self->state.book->wake(now(self)));
+        if (!woken(self, self->state.armed))
+          return;
+        perform(self, self->state.book->wake(now(self)));
+        say_cancels_again(self);
       },
   };
 }

@@ -4,6 +4,8 @@
 #include "net/manifest.hpp"
 #include "net/wire/codec.hpp"
 #include "node/api_json.hpp"
+#include "node/cancels.hpp"
+#include "node/idempotency.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
 #include "node/module_book.hpp"
@@ -91,6 +93,15 @@ struct ApiShell {
 
   bool resumed = false;        // The journal's jobs are known.
   std::vector<HttpCall> early; // Until then.
+
+  Idempotency once;
+  Cancels cancels;
+  struct DetailAsked { // Of a job rooted elsewhere.
+    NodeId root;
+    std::function<void(std::string json)> then;
+  };
+  std::map<std::uint64_t, DetailAsked> details;
+  std::size_t details_told = 0; // To others, within the last second.
 
   std::map<JobId, JobStatus> working; // Jobs that have an actor here, as it told them last.
   ModuleBook modules;

@@ -40,7 +40,19 @@ void perform(Self self, JobBookEffects effects) {
     if (!ticket.empty())
       ticket.mapped()(std::move(found.jobs));
   }
-  arm(self, s.armed, s.book->next_wake());
+  arm_all(self);
+}
+
+void arm_all(Self self) {
+  auto& s = self->state;
+  auto next = s.book->next_wake();
+  if (const auto word = s.cancels.next_wake())
+    next = next ? std::min(*next, *word) : *word;
+  arm(self, s.armed, next);
+}
+
+void ask_about(Self self, const JobId& job, const NodeId& root, ApiShell::Found found) {
+  ask(self, to_hex(job), root, std::move(found));
 }
 
 void find_job(Self self, const std::string& prefix, const Caller& caller,
@@ -140,23 +152,6 @@ void list_jobs(Self self, bool mesh_wide, const Caller& caller) {
 
 namespace {
 
-void cancel(Self self, const JobStatus& status, const Caller& caller) {
-  auto& s = self->state;
-  if (status.spec->spec.submitter != s.setup.own.subject)
-    return refuse(caller, {"E510", "job " + to_hex(status.spec->id).substr(0, 12) + " is not ours",
-                           "only the node that submitted a job may cancel it",
-                           "ask at node " + to_text(status.spec->spec.submitter)});
-  if (!ended(status.state)) {
-    const auto word =
-        std::make_shared<const Message>(CancelJob{s.setup.codec->seal_cancel(status.spec->id)});
-    if (status.root == s.setup.own.subject)
-      tell(s.wiring->scheduler, FromPeer{status.root, word});
-    else
-      tell(s.wiring->mesh, ToPeer{status.root, word});
-  }
-  answer_job(self, caller, status, 202);
-}
-
 Duration patience_of(const HttpRequest& request) {
   const auto given = request.query.find("wait");
   if (given == request.query.end())
@@ -182,7 +177,19 @@ void one_job(Self self, std::string rest, const HttpRequest& request, const Call
     return find_job(self, rest, caller,
                     [=](const auto& status) { send_result(self, status, caller); });
   if (what == "/cancel" && request.method == "POST")
-    return find_job(self, rest, caller, [=](const auto& status) { cancel(self, status, caller); });
+    return find_job(self, rest, caller, [=, body = request.body](const auto& status) {
+      cancel(self, status, body, caller);
+    });
+  if (what == "/why" && get)
+    return find_job(self, rest, caller, [=](const auto& status) {
+      detail(self, status, DetailAsk::What::why, 0, caller);
+    });
+  if (what == "/log" && get)
+    return find_job(self, rest, caller, [=, since = since_of(request)](const auto& status) {
+      detail(self, status, DetailAsk::What::log, since, caller);
+    });
+  if (what.empty() && request.method == "DELETE")
+    return find_job(self, rest, caller, [=](const auto& status) { forget(self, status, caller); });
   refuse(caller, {"E404", "there is no such call", request.method + " " + request.path,
                   "see node/http/API.md"});
 }

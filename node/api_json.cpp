@@ -25,7 +25,8 @@ std::string shown(const std::string& said) {
 Error bad_body(std::string why) {
   return {"E400", "this job cannot be read", std::move(why),
           "wanted is {\"kernel\", \"params\", \"items\", \"leaf\", \"input\", \"module\", "
-          "\"module_params\", \"rounds\", \"state\", \"tree\", \"budget\", \"each\"}"};
+          "\"module_params\", \"rounds\", \"state\", \"tree\", \"budget\", \"each\", "
+          "\"priority\", \"require\", \"ttl\", \"wait_for_peers\"}"};
 }
 
 // A count may come as a number or, past 2^53, as text. 0: not said.
@@ -228,6 +229,36 @@ std::string type_of_result(const JobSpec& spec) {
   return result_type(spec.kernel, spec.params);
 }
 
+JobSummary summary_of(const JobStatus& status) {
+  JobSummary sum;
+  std::uint64_t slots = 0;
+  for (const auto& share : status.shares) {
+    sum.cpu_ns += share.cpu_ns;
+    sum.moved_bytes += share.received_bytes;
+    slots += share.cpu_ns > 0 ? share.slots : 0;
+  }
+  if (slots > 0 && status.elapsed_ms > 0)
+    sum.efficiency = double(sum.cpu_ns) / (1e6 * double(status.elapsed_ms) * double(slots));
+  return sum;
+}
+
+namespace {
+
+Json reruns_json(const Reruns& r) {
+  return {{"peer_gone", r.peer_gone}, {"silent", r.silent},         {"crashed", r.crashed},
+          {"failed", r.failed},       {"duplicated", r.duplicated}, {"lost", r.lost},
+          {"untold", r.untold}};
+}
+
+Json require_json(const Require& require) {
+  if (!require.any())
+    return nullptr;
+  return {{"memory", require.memory_bytes ? Json(require.memory_bytes) : Json(nullptr)},
+          {"arch", require.arch.empty() ? Json(nullptr) : Json(require.arch)}};
+}
+
+} // namespace
+
 Json job_json(const JobStatus& status, const NameOf& name) {
   const auto& spec = status.spec->spec;
   Json json{{"schema", 1},
@@ -236,7 +267,12 @@ Json job_json(const JobStatus& status, const NameOf& name) {
             {"state", to_text(status.state)},
             {"microtasks", spec.leaves()},
             {"done", status.leaves_done},
-            {"rerun", status.leaves_rerun},
+            {"rerun", status.reruns.sum()},
+            {"rerun_why", reruns_json(status.reruns)},
+            {"priority", spec.priority},
+            {"require", require_json(spec.require)},
+            {"deadline_ms", spec.deadline_ms ? Json(spec.deadline_ms) : Json(nullptr)},
+            {"submitted_ms", spec.submitted_ms},
             {"items", spec.items},
             {"leaf", spec.leaf_items},
             {"elapsed_ms", status.elapsed_ms},
@@ -265,7 +301,14 @@ Json job_json(const JobStatus& status, const NameOf& name) {
                               {"name", name(share.node)},
                               {"microtasks", share.leaves},
                               {"steals", share.steals},
-                              {"merges", share.merges}});
+                              {"merges", share.merges},
+                              {"cpu_ms", double(share.cpu_ns) / 1e6},
+                              {"received_bytes", share.received_bytes},
+                              {"slots", share.slots}});
+  const auto sum = summary_of(status);
+  json["cpu_ms"] = double(sum.cpu_ns) / 1e6;
+  json["moved_bytes"] = sum.moved_bytes;
+  json["efficiency"] = sum.efficiency ? Json(*sum.efficiency) : Json(nullptr);
   return json;
 }
 
@@ -311,6 +354,8 @@ Json peer_json(const PeerView& peer) {
           {"version", r.version},
           {"addresses", std::move(addresses)},
           {"kernels", r.kernels},
+          {"worker_bytes", r.worker.memory_bytes},
+          {"arch", r.worker.arch},
           {"state", r.leaving  ? "leaving"
                     : r.paused ? "paused"
                                : "ok"}};
@@ -323,9 +368,10 @@ Result<JobRequest> job_request(ByteView body) {
   const auto json = Json::parse(body.begin(), body.end(), nullptr, false);
   if (!json.is_object())
     return bad_body("the body is no JSON object");
-  static const std::vector<std::string> known{"kernel", "params", "items",         "leaf",
-                                              "input",  "module", "module_params", "rounds",
-                                              "state",  "tree",   "budget",        "each"};
+  static const std::vector<std::string> known{
+      "kernel",        "params",  "items", "leaf",          "input",  "module",
+      "module_params", "rounds",  "state", "tree",          "budget", "each",
+      "priority",      "require", "ttl",   "wait_for_peers"};
   for (const auto& [key, value] : json.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
       return bad_body("\"" + shown(key) + "\" is not known");
@@ -336,6 +382,10 @@ Result<JobRequest> job_request(ByteView body) {
   JobRequest request;
   if (auto wrong = kernel_of(said("kernel"), said("module"), request))
     return *wrong;
+  const auto wishes = wishes_of(json);
+  if (!wishes)
+    return wishes.error();
+  request.wishes = *wishes;
   const bool module = !request.kernel;
   const auto& info = module ? wasm::module_info() : request.kernel->info();
 

@@ -5,6 +5,7 @@
 #include "node/kernels/kernel.hpp"
 #include "node/module_book.hpp"
 #include "node/wasm/job.hpp"
+#include "node/wishes.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -24,6 +25,14 @@ std::string to_text(const Address& address); // "10.0.0.5:7700", "[::1]:7700".
 
 std::string type_of_result(const JobSpec& spec); // "image/png"
 Json job_json(const JobStatus& status, const NameOf& name);
+
+// Of the nodes in a job's shares.
+struct JobSummary {
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t moved_bytes = 0;    // Partials, inputs and copies, counted where they arrived.
+  std::optional<double> efficiency; // CPU time of leaves / (time * slots of those who ran some).
+};
+JobSummary summary_of(const JobStatus& status);
 Json kernels_json(const std::map<BlobId, ModuleBook::Seen>& modules);
 
 struct PeerView {
@@ -51,13 +60,14 @@ struct JobRequest {
   std::uint32_t budget = 0;    // Of a tree job: tasks that a lane runs; 0: as time tells.
   std::optional<BlobId> state; // The first.
   bool each = false;           // A module's: `input` is a list of tasks, not indexed yet.
+  Wishes wishes;
 };
 
 inline constexpr std::size_t job_body_bytes_max = 1 << 20;
 
 // E400: not this JSON, or a key that is not known. E423: no such kernel, with the nearest. E420:
 // parameters. E421: items, leaf or rounds. E422: an input or a module is missing, or is not
-// wanted. E426: no such merge.
+// wanted. E426: no such merge. E461: a wish that cannot be.
 Result<JobRequest> job_request(ByteView body);
 
 // What POST /v1/pause says: for how long, or until it is resumed. E400: not this JSON, or a time

@@ -4,14 +4,14 @@
 
 namespace tessera::api {
 
-namespace {
-
 Record own_record(Self self) {
   auto record = self->state.setup.own;
   record.slots_free = self->state.load.slots_free;
   record.paused = self->state.wiring->pause.has_value();
   return record;
 }
+
+namespace {
 
 // What this node has a hand in, and for whom.
 Json working_json(Self self) {
@@ -44,6 +44,7 @@ Json status_json(Self self) {
           {"name", own.name},
           {"version", own.version},
           {"mesh", to_hex(s.setup.mesh.id).substr(0, 16)},
+          {"mesh_id", to_hex(s.setup.mesh.id)},
           {"open", s.setup.mesh.open()},
           {"listen", s.setup.listen},
           {"slots", own.slots},

@@ -26,8 +26,30 @@ void find_job(Self self, const std::string& prefix, const Caller& caller,
 // Answers whoever waits for this job, if it is over.
 void answer_waiters(Self self, const JobStatus& status);
 void ticked(Self self);
+// What this peer says of this job.
+void ask_about(Self self, const JobId& job, const NodeId& root, ApiShell::Found found);
+void arm_all(Self self);
 void list_jobs(Self self, bool mesh_wide, const Caller& caller);
 void one_job(Self self, std::string rest, const HttpRequest& request, const Caller& caller);
+
+// --- api_details.cpp: why a job waits, and its log
+
+void detail(Self self, const JobStatus& status, DetailAsk::What what, std::uint64_t since,
+            const Caller& caller);
+void detail_late(Self self, std::uint64_t query);
+void asked_detail(Self self, const NodeId& from, const DetailAsk& ask);
+void told_detail(Self self, const NodeId& from, const Detail& detail);
+std::uint64_t since_of(const HttpRequest& request);
+
+// --- api_cancel.cpp, api_forget.cpp, api_once.cpp
+
+void cancel(Self self, const JobStatus& status, const Bytes& body, const Caller& caller);
+void say_cancels_again(Self self);
+void forget(Self self, const JobStatus& status, const Caller& caller);
+// An ended job goes; also for those who let jobs go by their age.
+void forget_job(Self self, const JobId& job, const std::function<void(const Kept&)>& then);
+// Whom to answer; nothing: it was answered, as the same submission came before.
+std::optional<Caller> once(Self self, const HttpRequest& request, const Caller& caller);
 
 // --- api_results.cpp: blobs, and results that may lie in pieces
 
@@ -45,6 +67,7 @@ void slot_died(Self self);
 
 // --- api_node.cpp: the node and its peers
 
+Record own_record(Self self);
 void send_status(Self self, const Caller& caller);
 void send_peers(Self self, const Caller& caller);
 void list_kernels(Self self, const Caller& caller);

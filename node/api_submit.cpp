@@ -1,6 +1,7 @@
 #include "node/api_shell.hpp"
 #include "node/kernels/each_input.hpp"
 #include "node/kernels/native.hpp"
+#include "node/reach.hpp"
 
 #include <cmath>
 
@@ -73,13 +74,24 @@ JobSpec new_spec(Self self, const JobRequest& request, const KernelInfo& info, c
   spec.items = plan.items;
   spec.leaf_items = std::min(request.leaf ? request.leaf : plan.leaf_items, plan.items);
   spec.ttl_ms = ttl_ms;
+  apply(request.wishes, spec);
   return spec;
+}
+
+std::vector<Record> nodes(Self self) {
+  std::vector<Record> all{own_record(self)};
+  for (const auto& [id, record] : self->state.records)
+    all.push_back(record->record);
+  return all;
 }
 
 void begin(Self self, const JobRequest& request, JobSpec spec, const Caller& caller) {
   if (spec.params.size() > params_bytes_max)
     return refuse(caller, {"E420", "these parameters are too long",
                            "a job carries at most 64 KiB of them", "shorten them"});
+  if (!request.wishes.wait_for_peers)
+    if (const auto nobody = nobody_can(spec, reach_of(spec, nodes(self))))
+      return refuse(caller, *nobody);
   if (!request.auto_leaf)
     return accept(self, spec, caller);
   spec.leaf_items = 1;

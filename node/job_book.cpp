@@ -79,6 +79,11 @@ const JobStatus* JobBook::rooted(const JobId& id) const {
   return known == rooted_.end() ? nullptr : &known->second;
 }
 
+void JobBook::forget(const JobId& id) {
+  if (std::erase(ended_, id))
+    rooted_.erase(id);
+}
+
 std::vector<JobStatus> JobBook::rooted(Time now) const {
   return values(matches("", now));
 }

@@ -54,6 +54,7 @@ public:
   // --- What is rooted here.
   void learned(const JobStatus& status, Time now);
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
+  void forget(const JobId& id);                   // One that has ended.
   std::vector<JobStatus> rooted(Time now) const;  // The newest first.
   // A word on a job: one that has not ended here goes on ageing while nothing new is told of it.
   JobStatus as_of(JobStatus status, Time now) const;

@@ -41,8 +41,19 @@ struct Roots {
     JobStatus status;
     std::vector<BlockResult> frontier;
     Holders holders = {};
+    LogEntries log = {}; // Of one that runs.
   };
   std::vector<Root> roots;
+};
+struct LogAsk { // To store; answered by LogAnswer. As far as the journal has it.
+  JobId job;
+};
+struct LogAnswer {
+  LogEntries log;
+  Error why; // With a code: it cannot be read.
+};
+struct ForgetJob { // To store; answered by Kept: an ended job goes, with its result. E464: it runs.
+  JobId job;
 };
 struct PrepareFor { // To a slot; answered by Prepared.
   std::string kernel;
@@ -103,6 +114,9 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseSet))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::LogAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::LogAnswer))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::ForgetJob))
 CAF_END_TYPE_ID_BLOCK(tessera_node)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FilesAsk)
@@ -123,3 +137,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseSet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ForgetJob)

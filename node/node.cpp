@@ -287,6 +287,7 @@ struct Node::Parts {
     own_.slots_free = own_.slots;
     own_.speed = measured_speed();
     own_.kernels = own_kernels(modules_, options_.memory_bytes);
+    own_.worker = {options_.memory_bytes, std::string{this_arch}};
   }
 
   HandshakeConfig handshake(NoiseRole role, std::optional<NodeId> expect) const {
@@ -329,10 +330,13 @@ struct Node::Parts {
     node.scheduler.slots = own_.slots;
     node.scheduler.speed = own_.speed;
     node.scheduler.kernels = own_.kernels;
+    node.scheduler.worker = own_.worker;
     node.job.self = own_.subject;
     node.job.boot = boot_;
     node.job.slots = own_.slots;
     node.job.speed = own_.speed;
+    node.job.worker = own_.worker;
+    node.job.unix_ms_at_zero = unix_ms_at_zero();
     node.mesh = {{}, own_, boot_, remembered_, 0, codec_, ports()};
     node.mesh.config.self = own_.subject;
     node.mesh.config.seeds = seeds_;

@@ -85,20 +85,21 @@ void keep_job(Self self, const SignedSpec& spec, const caf::actor& job, bool roo
 }
 
 void start_job(Self self, const SpecPtr& spec, bool root, std::vector<BlockResult> frontier,
-               Holders holders) {
+               Holders holders, LogEntries log) {
   auto& s = self->state;
-  const auto job = self->spawn(
-      job_actor,
-      JobOpening{s.setup.job, spec, root, std::move(frontier), std::move(holders), dice()},
-      wiring_of(self));
+  const auto job = self->spawn(job_actor,
+                               JobOpening{s.setup.job, spec, root, std::move(frontier),
+                                          std::move(holders), dice(), std::move(log)},
+                               wiring_of(self));
   keep_job(self, *spec, job, root);
 }
 
-void start_rounds(Self self, const SpecPtr& spec, const JobStatus& told) {
+void start_rounds(Self self, const SpecPtr& spec, const JobStatus& told, LogEntries log) {
   auto& s = self->state;
-  const auto job =
-      self->spawn(rounds_actor, RoundsOpening{s.setup.job.self, spec, told, s.setup.store.codec},
-                  wiring_of(self));
+  const auto job = self->spawn(rounds_actor,
+                               RoundsOpening{s.setup.job.self, spec, told, s.setup.store.codec,
+                                             s.setup.job.unix_ms_at_zero, std::move(log)},
+                               wiring_of(self));
   keep_job(self, *spec, job, true);
 }
 
@@ -108,9 +109,9 @@ void open_root(Self self, const OpenRoot& open) {
   if (const auto known = jobs.find(open.spec->id); known != jobs.end())
     tell(known->second.actor, tick_atom_v);
   else if (open.spec->spec.shape != Shape::range)
-    start_rounds(self, open.spec, open.told);
+    start_rounds(self, open.spec, open.told, open.log);
   else
-    start_job(self, open.spec, true, open.frontier, open.holders);
+    start_job(self, open.spec, true, open.frontier, open.holders, open.log);
 }
 
 template<class What>
@@ -120,13 +121,28 @@ void to_job(Self self, const JobId& job, const What& what) {
     tell(known->second.actor, what);
 }
 
+// Who is asked may be no more, before it answers.
+caf::response_promise view(Self self, const ViewAsk& ask) {
+  auto promise = self->make_response_promise();
+  const auto& jobs = self->state.jobs;
+  const auto known = jobs.find(ask.job);
+  if (known == jobs.end()) {
+    promise.deliver(JobView{});
+    return promise;
+  }
+  self->request(known->second.actor, caf::infinite, ask)
+      .then([=](JobView& view) mutable { promise.deliver(std::move(view)); },
+            [=](const caf::error&) mutable { promise.deliver(JobView{}); });
+  return promise;
+}
+
 void open_leases(Self self, const OpenLeases& open) {
   auto& s = self->state;
   const auto& accepted = open.accepted;
   if (s.leaving)
     return; // Their lessor hears of it by the next beat.
   if (!s.jobs.contains(accepted.spec->id))
-    start_job(self, accepted.spec, false, {}, {});
+    start_job(self, accepted.spec, false, {}, {}, {});
   for (const auto& lease : accepted.leases)
     tell(s.jobs.at(accepted.spec->id).actor, LeasedFrom{accepted.lessor, lease});
 }
@@ -149,9 +165,9 @@ void resume(Self self) {
   self->request(self->state.wiring.store, caf::infinite, RootsAsk{})
       .then(
           [=](const Roots& roots) {
-            for (const auto& [status, frontier, holders] : roots.roots)
+            for (const auto& [status, frontier, holders, log] : roots.roots)
               if (!ended(status.state))
-                open_root(self, OpenRoot{status.spec, frontier, holders, status});
+                open_root(self, OpenRoot{status.spec, frontier, holders, status, log});
             tell(self->state.wiring.api, roots);
           },
           [](const caf::error&) {}); // The store died; its successor is asked.
@@ -383,6 +399,7 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
         tell(session, wiring_of(self)); // It may have been made with an older one.
       },
       [=](ChildrenAsk) { return children(self); },
+      [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const PauseFor& what) { return pause(self, what); },
       [=](wake_atom) {
         if (woken(self, self->state.armed))

@@ -29,6 +29,12 @@ void tell_all(const std::vector<caf::actor>& whom, const News& news) {
     tell(who, news);
 }
 
+// What came over sessions came once.
+void tell_here(const std::vector<caf::actor>& whom, const BlobId& blob, std::uint64_t pulled) {
+  for (const auto& who : whom)
+    tell(who, BlobHere{blob, std::exchange(pulled, 0)});
+}
+
 void arm_pulls(Self self) {
   auto& s = self->state;
   std::optional<Time> due;
@@ -132,7 +138,7 @@ void perform(Self self, const BlobId& id, PullEffects effects) {
     if (pulled)
       note_giver(self, over.mapped().pull.holder());
     if (pulled && put(self, id, pulled->bytes))
-      tell_all(wanted_by, BlobHere{id});
+      tell_here(wanted_by, id, pulled->bytes.size());
     else
       tell_all(wanted_by, BlobGone{id});
   }
@@ -187,7 +193,7 @@ void go_on(Self self, const CopyKey& key) {
     return;
   const auto over = s.copies.extract(key);
   if (over.mapped().copy.whole())
-    tell_all(over.mapped().wanted_by, BlobHere{key.second});
+    tell_here(over.mapped().wanted_by, key.second, over.mapped().pulled_bytes);
   else
     tell_all(over.mapped().wanted_by, BlobGone{key.second});
 }
@@ -202,11 +208,13 @@ void begin_copies(Self self) {
 }
 
 // Some of it is here, or nowhere.
-void copy_told(Self self, const BlobId& blob, bool here) {
+void copy_told(Self self, const BlobId& blob, bool here, std::uint64_t pulled) {
   std::vector<CopyKey> waiting;
-  for (const auto& [key, c] : self->state.copies)
-    if (c.copy.awaits(blob))
+  for (auto& [key, c] : self->state.copies)
+    if (c.copy.awaits(blob)) {
       waiting.push_back(key);
+      c.pulled_bytes += std::exchange(pulled, 0);
+    }
   for (const auto& key : waiting) {
     auto& c = self->state.copies.at(key).copy;
     const auto bytes =
@@ -378,7 +386,7 @@ void begin_round(Self self, const BeginRound& begin, const caf::actor& who) {
   const auto summary = s.codec->encode(JobAnswer{0, begin.told.root, {begin.told}});
   const auto envelope = Codec::envelope_bytes(begin.round->seal);
   if (!kept || !write_journal(self, [&](Journal& journal) {
-        return journal.round_begun(job, summary, id, envelope, begin.before);
+        return journal.round_begun(job, summary, id, envelope, begin.before, begin.log);
       })) {
     self->delayed_anon_send(caf::actor_cast<caf::actor>(self), disk_patience, begin, who);
     return;
@@ -396,7 +404,7 @@ void journal(Self self, const JournalFor& what, const caf::actor& who) {
   }
   pin_done(self, what.job, what.blocks.done);
   const auto written = write_journal(self, [&](Journal& journal) {
-    return journal.blocks_done(what.job, what.blocks.done, what.blocks.holders);
+    return journal.blocks_done(what.job, what.blocks.done, what.blocks.holders, what.blocks.log);
   });
   if (written)
     tell(who, Journaled{what.blocks.sequence});
@@ -418,6 +426,7 @@ void ended(Self self, const JournalEnd& end) {
   job.result = status.result;
   job.result_size = status.result_size;
   job.summary = s.codec->encode(JobAnswer{0, status.root, {status}});
+  job.log = end.log;
   const bool done = status.state == JobState::done;
   if (done)
     pin_for(self, job.id, status.result);
@@ -482,10 +491,33 @@ Roots roots(Self self) {
         self->state.blobs->pin(blob);
       else
         pin_for(self, job.id, blob);
-    answer.roots.push_back(
-        {status_of(self, job, spec), std::move(job.done), std::move(job.holders)});
+    answer.roots.push_back({status_of(self, job, spec), std::move(job.done), std::move(job.holders),
+                            std::move(job.log)});
   }
   return answer;
+}
+
+LogAnswer log_of(Self self, const LogAsk& ask) {
+  auto log = self->state.journal->log(ask.job);
+  return log ? LogAnswer{std::move(*log), {}} : LogAnswer{{}, log.error()};
+}
+
+// Whoever lets a job go, by hand or by its age: the one way.
+Kept forget(Self self, const ForgetJob& what) {
+  auto& s = self->state;
+  if (!s.journal->is_over(what.job))
+    return {false,
+            {"E464", "job " + to_hex(what.job).substr(0, 12) + " still runs",
+             "only jobs that have ended are forgotten", "tessera cancel it first"}};
+  const auto kept = s.journal->result_of(what.job);
+  if (!kept)
+    return {false, kept.error()};
+  const auto blobs = *kept ? result_blobs(**kept, *s.blobs) : std::vector<BlobId>{};
+  if (auto gone = s.journal->forget(what.job); !gone)
+    return {false, gone.error()};
+  for (const auto& blob : blobs)
+    s.blobs->unpin(blob);
+  return {true, {}};
 }
 
 } // namespace
@@ -511,8 +543,8 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const CopyFor& want) {
         copy_for(self, want, caf::actor_cast<caf::actor>(self->current_sender()));
       },
-      [=](const BlobHere& here) { copy_told(self, here.blob, true); },
-      [=](const BlobGone& gone) { copy_told(self, gone.blob, false); },
+      [=](const BlobHere& here) { copy_told(self, here.blob, true, here.pulled_bytes); },
+      [=](const BlobGone& gone) { copy_told(self, gone.blob, false, 0); },
       [=](const KeepPieces& pieces) { return keep_pieces(self, pieces); },
       [=](const ReleaseJob& what) { release(self, what); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
@@ -529,6 +561,8 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const BeginRound& begin, const caf::actor& who) { begin_round(self, begin, who); },
       [=](const JournalEnd& end) { ended(self, end); },
       [=](RootsAsk) { return roots(self); },
+      [=](const LogAsk& ask) { return log_of(self, ask); },
+      [=](const ForgetJob& what) { return forget(self, what); },
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },

@@ -37,6 +37,7 @@ struct StoreShell {
     Copy copy;
     std::vector<NodeId> holders;
     std::vector<caf::actor> wanted_by;
+    std::uint64_t pulled_bytes = 0;
   };
   using CopyKey = std::pair<JobId, BlobId>; // The manifest's.
   std::map<CopyKey, Copying> copies;

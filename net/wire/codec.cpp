@@ -86,7 +86,7 @@ LeaseResult open_result(const Signed& seal, const Sender& sender) {
 }
 
 // Of Ran, Block and NodeShare in a list, with what they point to.
-constexpr std::size_t ran_words = 8, block_words = 2, share_words = 8, done_words = 12;
+constexpr std::size_t ran_words = 8, block_words = 2, share_words = 11, done_words = 12;
 
 std::size_t words_in(const LeaseResult& result) {
   auto words = wire::first_segment_words + result.done.size() * done_words +
@@ -147,6 +147,8 @@ struct PacketWriter {
   void operator()(const KeepAnswer& m) { to_wire(to.initKeepAnswer(), m); }
   void operator()(const JobQuery& m) { to_wire(to.initJobQuery(), m); }
   void operator()(const JobAnswer& m) { to_wire(to.initJobAnswer(), m); }
+  void operator()(const DetailAsk& m) { to_wire(to.initDetailAsk(), m); }
+  void operator()(const Detail& m) { to_wire(to.initDetail(), m); }
   void operator()(const BlobAsk& m) { to_wire(to.initBlobAsk(), m); }
   void operator()(const BlobChunk& m) { to_wire(to.initBlobChunk(), m); }
   void operator()(const BlobMissing& m) { to_wire(to.initBlobMissing(), m); }
@@ -206,6 +208,10 @@ Message message_in(wire::Packet::Reader from, const Sender& sender) {
     return from_wire(from.getKeepAsk());
   case wire::Packet::KEEP_ANSWER:
     return from_wire(from.getKeepAnswer());
+  case wire::Packet::DETAIL_ASK:
+    return from_wire(from.getDetailAsk());
+  case wire::Packet::DETAIL:
+    return from_wire(from.getDetail());
   }
   throw wire::Refusal{"a message is of an unknown kind"};
 }
@@ -269,6 +275,11 @@ std::shared_ptr<const SignedCancel> Codec::seal_cancel(const JobId& job) const {
   message.initRoot<wire::Cancel>().setJob(wire::data_of(job.view()));
   auto seal = tessera::seal(self_, mesh_, SealType::cancel, wire::flat_bytes(message));
   return std::make_shared<const SignedCancel>(SignedCancel{job, std::move(seal)});
+}
+
+std::shared_ptr<const SignedCancel> Codec::open_cancel(const Signed& seal) const {
+  return value_or_nothing(or_closed<std::shared_ptr<const SignedCancel>>(
+      [&] { return tessera::open_cancel(seal, mesh_); }));
 }
 
 Bytes Codec::envelope_bytes(const Signed& seal) {

@@ -31,6 +31,7 @@ inline constexpr std::size_t sample_max = 32;
 inline constexpr std::size_t proof_max = 64;
 inline constexpr std::size_t inputs_max = 4; // One of each role.
 inline constexpr std::size_t prefix_digits_max = 64;
+inline constexpr std::size_t detail_bytes_max = 256 * 1024;
 inline constexpr std::size_t blob_ask_chunks_max = 1024;
 inline constexpr std::uint8_t hops_max = 16; // Of everything that is passed on, ttl included.
 
@@ -58,6 +59,8 @@ public:
   std::shared_ptr<const SignedRecord> seal_record(const Record& record) const;
   SpecPtr seal_spec(const JobSpec& spec) const; // submitter must be self.
   std::shared_ptr<const SignedCancel> seal_cancel(const JobId& job) const;
+  // Null: not a cancellation, or forged.
+  std::shared_ptr<const SignedCancel> open_cancel(const Signed& seal) const;
 
   // For the journal: an envelope's bytes, and the spec in it once verified. Nothing: not one, or
   // forged.

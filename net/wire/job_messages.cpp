@@ -51,9 +51,9 @@ std::size_t envelope_bytes(const Signed& seal) {
   return seal.body.size() + 144; // Body's padding, key, signature and four pointers.
 }
 
-// An upper bound: the fixed part has four texts, and a share takes 64 bytes.
+// An upper bound: the fixed part has four texts, and a share takes 88 bytes.
 std::size_t status_bytes(const tessera::JobStatus& status) {
-  return envelope_bytes(status.spec->seal) + 64 * status.shares.size() + 4 * text_bytes_max + 512;
+  return envelope_bytes(status.spec->seal) + 88 * status.shares.size() + 4 * text_bytes_max + 576;
 }
 
 } // namespace
@@ -97,6 +97,20 @@ void to_wire(JobSpec::Builder to, const tessera::JobSpec& spec) {
     to.setParent(data_of(spec.parent.view()));
   to.setRound(spec.round);
   to.setBudget(spec.budget);
+  assert(spec.priority >= priority_min && spec.priority <= priority_max && spec.deadline_ms >= 0);
+  to.setPriority(spec.priority);
+  to.setWorkerBytes(spec.require.memory_bytes);
+  to.setArch(arch_text(spec.require.arch));
+  to.setDeadlineMs(spec.deadline_ms);
+}
+
+void wishes_from_wire(JobSpec::Reader from, tessera::JobSpec& spec) {
+  spec.priority = from.getPriority();
+  require(spec.priority >= priority_min && spec.priority <= priority_max,
+          "a job's priority is out of range");
+  spec.require = {from.getWorkerBytes(), arch(from.getArch())};
+  spec.deadline_ms = from.getDeadlineMs();
+  require(spec.deadline_ms >= 0, "a job's deadline is before 1970");
 }
 
 void rounds_from_wire(JobSpec::Reader from, tessera::JobSpec& spec) {
@@ -142,6 +156,7 @@ tessera::JobSpec from_wire(JobSpec::Reader from) {
   require(from.getShape() <= Shape::TREE, "a job is of an unknown shape");
   spec.shape = tessera::Shape(from.getShape());
   rounds_from_wire(from, spec);
+  wishes_from_wire(from, spec);
   return spec;
 }
 
@@ -153,11 +168,14 @@ void to_wire(StealAsk::Builder to, const tessera::StealAsk& ask) {
   to.setSpeed(ask.speed);
   names_to_wire(to.initKernels(size_of(ask.kernels, kernels_max)), ask.kernels);
   to.setWaitMs(ask.wait_ms);
+  to.setWorkerBytes(ask.worker.memory_bytes);
+  to.setArch(arch_text(ask.worker.arch));
 }
 
 tessera::StealAsk from_wire(StealAsk::Reader from) {
-  return {from.getAsk(), from.getSlots(), amount(from.getSpeed()),
-          all(from.getKernels(), kernels_max, name), from.getWaitMs()};
+  return {from.getAsk(),           from.getSlots(),
+          amount(from.getSpeed()), all(from.getKernels(), kernels_max, name),
+          from.getWaitMs(),        {from.getWorkerBytes(), arch(from.getArch())}};
 }
 
 void to_wire(Lease::Builder to, const tessera::Lease& lease) {
@@ -285,7 +303,9 @@ void to_wire(LeaseResult::Builder to, const tessera::LeaseResult& result) {
       result.commitments);
   to.setCpuNs(result.cpu_ns);
   all_to_wire(to.initShares(size_of(result.shares, shares_max)), result.shares);
-  to.setReruns(result.reruns);
+  to.setReruns(result.reruns.sum());
+  if (result.reruns.sum() > 0)
+    to_wire(to.initRerunWhy(), result.reruns);
 }
 
 tessera::LeaseResult from_wire(LeaseResult::Reader from) {
@@ -307,7 +327,7 @@ tessera::LeaseResult from_wire(LeaseResult::Reader from) {
           "commitments are too long");
   result.cpu_ns = from.getCpuNs();
   result.shares = all_from_wire(from.getShares(), shares_max);
-  result.reruns = from.getReruns();
+  result.reruns = reruns_of(from.getReruns(), from.getRerunWhy());
   return result;
 }
 
@@ -391,7 +411,9 @@ void to_wire(JobStatus::Builder to, const tessera::JobStatus& status) {
   to.setRoot(data_of(status.root.view()));
   to.setState(JobState(std::uint16_t(status.state)));
   to.setLeavesDone(status.leaves_done);
-  to.setLeavesRerun(status.leaves_rerun);
+  to.setLeavesRerun(status.reruns.sum());
+  if (status.reruns.sum() > 0)
+    to_wire(to.initRerunWhy(), status.reruns);
   to.setElapsedMs(status.elapsed_ms);
   to.setPeers(status.peers);
   if (!empty(status.error))
@@ -413,7 +435,7 @@ tessera::JobStatus from_wire(JobStatus::Reader from, const MeshId& mesh) {
   require(from.getState() <= JobState::CANCELLED, "a job is in an unknown state");
   status.state = tessera::JobState(from.getState());
   status.leaves_done = from.getLeavesDone();
-  status.leaves_rerun = from.getLeavesRerun();
+  status.reruns = reruns_of(from.getLeavesRerun(), from.getRerunWhy());
   status.elapsed_ms = from.getElapsedMs();
   status.peers = from.getPeers();
   if (from.hasError())
@@ -462,6 +484,32 @@ tessera::JobAnswer from_wire(JobAnswer::Reader from, const MeshId& mesh) {
     return from_wire(status, mesh);
   });
   return answer;
+}
+
+void to_wire(DetailAsk::Builder to, const tessera::DetailAsk& ask) {
+  to.setQuery(ask.query);
+  to.setJob(data_of(ask.job.view()));
+  to.setWhat(What(std::uint16_t(ask.what)));
+  to.setSince(ask.since);
+}
+
+tessera::DetailAsk from_wire(DetailAsk::Reader from) {
+  require(from.getWhat() <= What::WHY, "a detail is of an unknown kind");
+  return {from.getQuery(), digest(from.getJob()), tessera::DetailAsk::What(from.getWhat()),
+          from.getSince()};
+}
+
+void to_wire(Detail::Builder to, const tessera::Detail& detail) {
+  assert(detail.json.size() <= detail_bytes_max);
+  to.setQuery(detail.query);
+  to.setJob(data_of(detail.job.view()));
+  to.setJson(text_of(detail.json));
+}
+
+tessera::Detail from_wire(Detail::Reader from) {
+  const auto json = from.getJson();
+  require(json.size() <= detail_bytes_max, "a detail is longer than its bound");
+  return {from.getQuery(), digest(from.getJob()), {json.begin(), json.size()}};
 }
 
 // --- Blobs

@@ -21,6 +21,8 @@ void to_wire(Record::Builder to, const tessera::Record& record) {
   names_to_wire(to.initKernels(size_of(record.kernels, kernels_max)), record.kernels);
   to.setLeaving(record.leaving);
   to.setPaused(record.paused);
+  to.setWorkerBytes(record.worker.memory_bytes);
+  to.setArch(arch_text(record.worker.arch));
 }
 
 tessera::Record from_wire(Record::Reader from) {
@@ -41,6 +43,7 @@ tessera::Record from_wire(Record::Reader from) {
   record.kernels = all(from.getKernels(), kernels_max, name);
   record.leaving = from.getLeaving();
   record.paused = from.getPaused();
+  record.worker = {from.getWorkerBytes(), arch(from.getArch())};
   return record;
 }
 

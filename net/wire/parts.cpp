@@ -172,10 +172,42 @@ void to_wire(NodeShare::Builder to, const tessera::NodeShare& share) {
   to.setLeaves(share.leaves);
   to.setSteals(share.steals);
   to.setMerges(share.merges);
+  to.setCpuNs(share.cpu_ns);
+  to.setReceivedBytes(share.received_bytes);
+  to.setSlots(share.slots);
 }
 
 tessera::NodeShare from_wire(NodeShare::Reader from) {
-  return {node_id(from.getNode()), from.getLeaves(), from.getSteals(), from.getMerges()};
+  return {node_id(from.getNode()), from.getLeaves(),        from.getSteals(), from.getMerges(),
+          from.getCpuNs(),         from.getReceivedBytes(), from.getSlots()};
+}
+
+void to_wire(Reruns::Builder to, const tessera::Reruns& reruns) {
+  to.setPeerGone(reruns.peer_gone);
+  to.setSilent(reruns.silent);
+  to.setCrashed(reruns.crashed);
+  to.setFailed(reruns.failed);
+  to.setDuplicated(reruns.duplicated);
+  to.setLost(reruns.lost);
+}
+
+tessera::Reruns reruns_of(std::uint64_t all, Reruns::Reader why) {
+  tessera::Reruns reruns{why.getPeerGone(), why.getSilent(),     why.getCrashed(),
+                         why.getFailed(),   why.getDuplicated(), why.getLost()};
+  const auto told = reruns.sum();
+  reruns.untold = all - std::min(all, told);
+  return reruns;
+}
+
+std::string arch(capnp::Text::Reader text) {
+  auto arch = bounded(text);
+  require(arch_of(arch) == arch, "an architecture is none");
+  return arch;
+}
+
+capnp::Text::Reader arch_text(const std::string& arch) {
+  assert(arch_of(arch) == arch);
+  return text_of(arch);
 }
 
 void to_wire(Failure::Builder to, const Error& error) {

@@ -41,6 +41,10 @@ std::uint8_t hops_of(std::uint8_t number);
 std::string name(capnp::Text::Reader text);
 capnp::Text::Reader name_of(const std::string& text);
 
+// As records and specs name an architecture; empty: none.
+std::string arch(capnp::Text::Reader text);
+capnp::Text::Reader arch_text(const std::string& arch);
+
 // What people read: UTF-8 without control characters or turns of direction. Ours is cleaned rather
 // than refused, as it may quote a user or a library.
 std::string prose(capnp::Text::Reader text);
@@ -85,6 +89,7 @@ void to_wire(Address::Builder to, const tessera::Address& address);
 void to_wire(PeerAddress::Builder to, const tessera::PeerAddress& peer);
 void to_wire(Block::Builder to, const tessera::Block& block);
 void to_wire(NodeShare::Builder to, const tessera::NodeShare& share);
+void to_wire(Reruns::Builder to, const tessera::Reruns& reruns);
 void to_wire(Failure::Builder to, const Error& error);
 
 Signed from_wire(Envelope::Reader from);
@@ -93,5 +98,6 @@ tessera::PeerAddress from_wire(PeerAddress::Reader from);
 tessera::Block from_wire(Block::Reader from);
 tessera::NodeShare from_wire(NodeShare::Reader from);
 Error from_wire(Failure::Reader from);
+tessera::Reruns reruns_of(std::uint64_t all, Reruns::Reader why); // All, and why as far as told.
 
 } // namespace tessera::wire

@@ -37,6 +37,8 @@ struct Packet {
     blobMissing @22 :BlobMissing;
     keepAsk @23 :KeepAsk;
     keepAnswer @24 :KeepAnswer;
+    detailAsk @25 :DetailAsk;
+    detail @26 :Detail;
   }
 }
 
@@ -72,6 +74,8 @@ struct Record {
   kernels @13 :List(Text); # "name@version", at most 64.
   leaving @14 :Bool;
   paused @15 :Bool; # Takes no work at present.
+  workerBytes @16 :UInt64; # Memory that one worker may have. 0: not told.
+  arch @17 :Text; # "x86_64", "aarch64", ...: at most 32 of a-z, 0-9, _. Empty: not told.
 }
 
 struct PeerAddress {
@@ -154,6 +158,10 @@ struct JobSpec {
   parent @14 :Data;   # Of a round: the JobId of its job. Else null.
   round @15 :UInt32;  # Of a round: which, from 1. Else 0.
   budget @16 :UInt32; # Of a round of a tree job: tasks that a lane runs, 1 or more. Of a tree job: the same, or 0.
+  priority @17 :Int8; # -10 to 10; higher goes first.
+  workerBytes @18 :UInt64; # Memory that a worker must have to run leaves of it. 0: any will do.
+  arch @19 :Text; # Of the machines that run its leaves. Empty: any will do.
+  deadlineMs @20 :Int64; # Unix time by the clock of its root; past it the job fails. 0: none.
 }
 
 struct Cancel {
@@ -175,6 +183,8 @@ struct StealAsk {
   speed @2 :Float64;
   kernels @3 :List(Text); # At most 64.
   waitMs @4 :UInt32;      # 0: answer at once.
+  workerBytes @5 :UInt64; # As in the asker's record, as the next.
+  arch @6 :Text;
 }
 
 struct Lease {
@@ -223,6 +233,19 @@ struct NodeShare {
   leaves @1 :UInt64;
   steals @2 :UInt64;
   merges @3 :UInt64;
+  cpuNs @4 :UInt64; # Of its leaves.
+  receivedBytes @5 :UInt64; # Partials, inputs and copies that came to it over sessions.
+  slots @6 :UInt32; # It works with so many. Of two words on one node the larger; all else adds up.
+}
+
+struct Reruns {
+  # Leaves that are run more than once, by why.
+  peerGone @0 :UInt64;
+  silent @1 :UInt64;
+  crashed @2 :UInt64;
+  failed @3 :UInt64;
+  duplicated @4 :UInt64;
+  lost @5 :UInt64;
 }
 
 struct Ran {
@@ -253,6 +276,7 @@ struct LeaseResult {
   cpuNs @12 :UInt64;
   shares @13 :List(NodeShare); # At most 1,024.
   reruns @14 :UInt64;
+  rerunWhy @15 :Reruns; # Of those that one knows why. May be null.
 }
 
 struct Receipt {
@@ -325,6 +349,7 @@ struct JobStatus {
   tasksLeft @14 :UInt64;
   budget @15 :UInt32;
   manifest @16 :Bool; # `result` is a manifest.
+  rerunWhy @17 :Reruns; # As in a result.
 }
 
 struct JobQuery {
@@ -338,6 +363,24 @@ struct JobAnswer {
   query @0 :UInt64;
   asker @1 :Data;
   jobs @2 :List(JobStatus); # At most 256, each job once.
+}
+
+enum What {
+  log @0;
+  why @1;
+}
+
+struct DetailAsk {
+  query @0 :UInt64;
+  job @1 :Data;
+  what @2 :What;
+  since @3 :UInt64; # Of a log: entries from this number on.
+}
+
+struct Detail {
+  query @0 :UInt64;
+  job @1 :Data;
+  json @2 :Text; # Of at most 262,144 bytes. Empty: there is no such job here.
 }
 
 # --- Blobs ---

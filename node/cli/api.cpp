@@ -150,11 +150,18 @@ Api::Json Api::get(const std::string& path) {
   return parsed(line_->answer(line_->ask().Get(path)));
 }
 
-Api::Json Api::post(const std::string& path, const Json& body) {
+Api::Json Api::del(const std::string& path) {
+  return parsed(line_->answer(line_->ask().Delete(path)));
+}
+
+Api::Json Api::post(const std::string& path, const Json& body, const std::string& key) {
   const auto text = body.is_null()
                         ? std::string{}
                         : body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return parsed(line_->answer(line_->ask().Post(path, text, "application/json")));
+  httplib::Headers headers;
+  if (!key.empty())
+    headers.emplace("Idempotency-Key", key);
+  return parsed(line_->answer(line_->ask().Post(path, headers, text, "application/json")));
 }
 
 Api::Json Api::put(const std::string& path, ByteView body) {

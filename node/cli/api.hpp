@@ -24,7 +24,9 @@ public:
   ~Api();
 
   Json get(const std::string& path);
-  Json post(const std::string& path, const Json& body = nullptr);
+  // `key`: an Idempotency-Key; empty: none.
+  Json post(const std::string& path, const Json& body = nullptr, const std::string& key = "");
+  Json del(const std::string& path);
   Json put(const std::string& path, ByteView body);
   void download(const std::string& path, const Opened& opened, const Chunk& chunk);
   bool answers(); // Whether anybody is there.

@@ -15,15 +15,14 @@ using namespace cli;
 using Verb = void (*)(const Command&, Terminal&);
 
 const std::map<std::string, Verb> answered{
-    {"stop", cli::stop},     {"status", cli::status},
-    {"id", cli::id},         {"invite", cli::invite},
-    {"peers", cli::peers},   {"kernels", cli::kernels},
-    {"submit", cli::submit}, {"jobs", cli::jobs},
-    {"wait", cli::wait},     {"result", cli::result},
-    {"cancel", cli::cancel}, {"new", cli::new_thing},
-    {"pause", cli::pause},   {"snooze", cli::pause},
-    {"resume", cli::resume}, {"completions", cli::complete},
-    {"man", cli::manual},    {"service", cli::service},
+    {"stop", cli::stop},        {"status", cli::status},   {"id", cli::id},
+    {"invite", cli::invite},    {"peers", cli::peers},     {"kernels", cli::kernels},
+    {"submit", cli::submit},    {"jobs", cli::jobs},       {"wait", cli::wait},
+    {"result", cli::result},    {"cancel", cli::cancel},   {"new", cli::new_thing},
+    {"pause", cli::pause},      {"snooze", cli::pause},    {"resume", cli::resume},
+    {"why", cli::why},          {"logs", cli::logs},       {"rm", cli::rm},
+    {"watch", cli::watch_live}, {"service", cli::service}, {"completions", cli::complete},
+    {"man", cli::manual},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -24,7 +24,17 @@ struct Common {
   Paths paths() const { return Paths::of(data); }
 };
 
+// What a submitter wishes beside the work.
+struct Wishing {
+  int priority = 0;
+  Require require;
+  std::optional<std::chrono::seconds> ttl;
+  bool wait_for_peers = false;
+  std::string idempotency_key; // Empty: none.
+};
+
 struct Submission {
+  Wishing wishing;
   std::string kernel;
   std::vector<std::pair<std::string, std::string>> params;
   std::optional<std::uint64_t> items;
@@ -70,6 +80,10 @@ struct Command {
   std::string output;                        // Of `result` and `wait`.
   std::optional<unsigned> timeout;           // Of `wait`, in seconds.
   bool mesh_wide = false;                    // Of `jobs`.
+  std::vector<std::string> subjects;         // Of `rm`.
+  bool all_ended = false;                    // Of `rm`.
+  bool follow = false;                       // Of `logs`.
+  std::string key_file;                      // Of `cancel`; empty: the node's own word.
   std::optional<std::chrono::seconds> pause; // Of `pause` and `snooze`.
 };
 

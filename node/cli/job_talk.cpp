@@ -4,6 +4,8 @@
 #include "node/cli/output_file.hpp"
 #include "node/cli/progress.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <unistd.h>
@@ -70,6 +72,29 @@ std::string extension(const std::string& type) {
   if (type.starts_with(single_tasks))
     return ".ndjson";
   return type.starts_with("text/") ? ".txt" : ".bin";
+}
+
+// " (32 peer gone, 1 crashed)"; empty: none was.
+std::string rerun_why(const Json& job) {
+  std::string text;
+  const auto why = job.value("rerun_why", Json::object());
+  for (const auto& [reason, count] : why.items())
+    if (count.is_number_unsigned() && count.get<std::uint64_t>() > 0) {
+      auto words = reason;
+      std::ranges::replace(words, '_', ' ');
+      text += (text.empty() ? "" : ", ") + std::to_string(count.get<std::uint64_t>()) + " " + words;
+    }
+  return text.empty() ? "" : " (" + shown(text) + ")";
+}
+
+// "1.2 MiB moved  93 % efficient", as far as the node says.
+std::string spent(const Json& job) {
+  std::string text;
+  if (job.contains("moved_bytes"))
+    text += bytes(number_at(job, "moved_bytes")) + " moved";
+  if (const auto e = job.find("efficiency"); e != job.end() && e->is_number())
+    text += "  " + std::to_string(std::lround(e->get<double>() * 100)) + " % efficient";
+  return text;
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
@@ -158,9 +183,11 @@ void summarize(Terminal& terminal, const Json& job, const std::string& file) {
   terminal.note(terminal.painted("done", Paint::good) + " " +
                 seconds(number_at(job, "elapsed_ms")) + "  " + round_of(job) +
                 std::to_string(microtasks) + (microtasks == 1 ? " microtask  " : " microtasks  ") +
-                std::to_string(number_at(job, "rerun")) + " re-run" +
+                std::to_string(number_at(job, "rerun")) + " re-run" + rerun_why(job) +
                 (number_at(job, "fuel") ? "  fuel " + std::to_string(number_at(job, "fuel")) : "") +
                 (file.empty() ? "" : "  " + file));
+  if (const auto text = spent(job); !text.empty())
+    terminal.note(text);
   std::vector<std::vector<std::string>> rows{
       {"NODE", "NAME", "SHARE", "MICROTASKS", "STEALS", "MERGES"}};
   const auto shares = job.value("shares", Json::array());

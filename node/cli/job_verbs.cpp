@@ -1,9 +1,13 @@
 #include "crypto/digest.hpp"
+#include "net/wire/codec.hpp"
 #include "node/cli/failed.hpp"
 #include "node/cli/files.hpp"
 #include "node/cli/job_talk.hpp"
 #include "node/cli/output_file.hpp"
 #include "node/cli/verbs.hpp"
+#include "node/cli/wish_flags.hpp"
+
+#include <filesystem>
 
 namespace tessera::cli {
 
@@ -42,6 +46,7 @@ Json spec_of(const Submission& s, Api& api) {
     spec["budget"] = *s.budget;
   if (!s.state.empty())
     spec["state"] = upload(api, s.state);
+  wishes_into(s.wishing, spec);
   return spec;
 }
 
@@ -89,7 +94,8 @@ std::vector<std::string> row(const Json& job) {
 void submit(const Command& c, Terminal& terminal) {
   check_writable(c.submission.output);
   Api api{c.common};
-  const auto job = api.post("/v1/jobs", spec_of(c.submission, api));
+  const auto job =
+      api.post("/v1/jobs", spec_of(c.submission, api), c.submission.wishing.idempotency_key);
   const auto id = text_at(job, "job");
   if (c.submission.detach && c.common.json)
     return terminal.json(job);
@@ -159,10 +165,44 @@ void result(const Command& c, Terminal& terminal) {
   saved.tasks.check();
 }
 
+namespace {
+
+template<class T>
+T must(Result<T> result) {
+  if (!result)
+    throw Failed{Exit::failed, result.error()};
+  return std::move(*result);
+}
+
+// Signed here: the key never leaves this process. Null without one: the node's own word will do.
+Json word_of(Api& api, const std::string& key_file, const std::string& job) {
+  if (key_file.empty())
+    return nullptr;
+  if (!std::filesystem::exists(key_file))
+    throw Failed{Exit::usage,
+                 {"E471", "there is no key " + key_file, "it is the identity.key of the submitter",
+                  "on the machine that submitted: tessera id says where it is"}};
+  const auto self = must(Identity::load_or_create(key_file));
+  const auto mesh = from_hex(text_at(api.get("/v1/status"), "mesh_id"));
+  const auto id = from_hex(job);
+  MeshId mesh_id;
+  JobId job_id;
+  if (!mesh || mesh->size() != mesh_id.bytes.size() || !id || id->size() != job_id.bytes.size())
+    throw Failed{Exit::failed,
+                 {"E307", "the node's answer cannot be read", "it names no mesh, or no job",
+                  "is this the right URL?"}};
+  std::copy(mesh->begin(), mesh->end(), mesh_id.bytes.begin());
+  std::copy(id->begin(), id->end(), job_id.bytes.begin());
+  const auto word = Codec{self, mesh_id}.seal_cancel(job_id);
+  return {{"cancel", to_hex(Codec::envelope_bytes(word->seal))}};
+}
+
+} // namespace
+
 void cancel(const Command& c, Terminal& terminal) {
   Api api{c.common};
   const auto id = text_at(job_of(api, c.subject), "job");
-  const auto job = api.post(job_path(id) + "/cancel");
+  const auto job = api.post(job_path(id) + "/cancel", word_of(api, c.key_file, id));
   if (c.common.json)
     return terminal.json(job);
   const auto state = text_at(job, "state");

@@ -3,6 +3,7 @@
 #include "node/cli/command.hpp"
 #include "node/cli/failed.hpp"
 #include "node/cli/settings.hpp"
+#include "node/cli/wish_flags.hpp"
 #include "node/kernels/nearest.hpp"
 
 #include <CLI/App.hpp>
@@ -16,7 +17,8 @@ namespace tessera::cli {
 
 const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
                                      "jobs",  "submit", "wait",   "result", "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume", "snooze", "service"};
+                                     "new",   "run",    "pause",  "resume", "snooze", "why",
+                                     "logs",  "rm",     "watch",  "service"};
 
 const std::vector<std::string> hidden_verbs{"completions", "man"};
 
@@ -31,6 +33,7 @@ struct Typed {
   std::string data;
   std::string items, rounds, budget, task;
   std::string pause;
+  WishFlags wishes;
   std::map<std::string, std::string> settings_of_run; // By flag, as typed.
 };
 
@@ -89,6 +92,7 @@ void add_submit(CLI::App& verb, Typed& t) {
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
       ->type_name("FILE");
   verb.add_flag("--detach", s.detach, "Do not wait for the result");
+  t.wishes.add(verb, s.wishing);
 }
 
 // Flags of `run` that are settings of the job: flag, setting, what it takes, what it means.
@@ -138,6 +142,7 @@ void add_run(CLI::App& verb, Typed& t) {
   verb.add_option("-o,--output", s.output, "File for the result; - is standard output")
       ->type_name("FILE");
   verb.add_flag("--detach", s.detach, "Do not wait for the result");
+  t.wishes.add(verb, s.wishing);
   verb.add_flag("--local", s.local,
                 "Here, without a mesh: in several orders and instances, whose bytes must agree");
 }
@@ -189,6 +194,18 @@ void add_hidden(CLI::App& app, Typed& t) {
   }
 }
 
+void add_rm(CLI::App& verb, Typed& t) {
+  verb.add_option("job", t.command.subjects, "Their ids, or the first digits of them")
+      ->type_name("JOB");
+  verb.add_flag("--all-ended", t.command.all_ended, "All jobs of this node that have ended");
+}
+
+void check_rm(const Command& c) {
+  if (c.verb == "rm" && c.subjects.empty() != c.all_ended)
+    throw usage(c.all_ended ? "--all-ended takes no JOB" : "tessera rm needs a job",
+                "tessera jobs lists them", "run: tessera rm JOB, or: tessera rm --all-ended");
+}
+
 void add_verbs(CLI::App& app, Typed& t) {
   const auto add = [&](const char* name, const char* help) {
     auto* verb = app.add_subcommand(name, help);
@@ -214,7 +231,18 @@ void add_verbs(CLI::App& app, Typed& t) {
   auto* result = add("result", "Fetch a job's result");
   add_job(*result, t);
   add_output(*result, t);
-  add_job(*add("cancel", "Stop a job"), t);
+  auto* cancel = add("cancel", "Stop a job");
+  add_job(*cancel, t);
+  cancel->add_option("--key", t.command.key_file, "Its submitter's identity.key, at any node")
+      ->type_name("FILE");
+  add_job(*add("why", "What a job waits for, and what to do about it"), t);
+  auto* logs = add("logs", "What happened to a job");
+  add_job(*logs, t);
+  logs->add_flag("-f,--follow", t.command.follow, "Go on until it ends");
+  add_rm(*add("rm", "Forget jobs that have ended, with their results"), t);
+  add("watch", "Jobs and peers, live; q quits")
+      ->add_option("job", t.command.subject, "One of them, in detail")
+      ->type_name("JOB");
   add("kernels", "What can be run")
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("KERNEL");
@@ -525,6 +553,8 @@ Command parse(int argc, const char* const* argv) {
   take_tree(t);
   take_pause(t);
   take_run(t);
+  t.wishes.take(t.command.submission.wishing);
+  check_rm(t.command);
   check_submission(t.command);
   check_creation(t.command);
   check_output(t.command);

@@ -27,6 +27,10 @@ void jobs(const Command& command, Terminal& terminal);
 void wait(const Command& command, Terminal& terminal);
 void result(const Command& command, Terminal& terminal);
 void cancel(const Command& command, Terminal& terminal);
+void why(const Command& command, Terminal& terminal);
+void logs(const Command& command, Terminal& terminal);
+void rm(const Command& command, Terminal& terminal);
+void watch_live(const Command& command, Terminal& terminal);
 
 // "since 12:40, until 13:40", of a node's status; empty: it is not paused.
 std::string pause_text(const nlohmann::json& status);

@@ -20,6 +20,9 @@ constexpr const char* schema = R"sql(
   create table if not exists manifests (
     job blob not null, level integer not null, idx integer not null, holders blob,
     primary key (job, level, idx)) without rowid;
+  create table if not exists log (
+    job blob not null, number integer not null, at_ms integer not null, text text not null,
+    primary key (job, number)) without rowid;
   create table if not exists peers (id blob, host text, port integer);
   create table if not exists pause (since_ms integer not null, until_ms integer);
 )sql";
@@ -140,14 +143,36 @@ struct DropBlocks { // What is done of a job.
   Statement blocks, names;
 };
 
-// A job and what is done of it.
+// A job, what is done of it and what was said.
 struct Forget {
-  Forget(sqlite3* db, const JobId& id) : blocks{db, id}, job{db, "delete from jobs where id = ?"} {
+  Forget(sqlite3* db, const JobId& id)
+      : blocks{db, id}, job{db, "delete from jobs where id = ?"},
+        log{db, "delete from log where job = ?"} {
     job << id;
+    log << id;
   }
-  bool done() { return blocks.done() && job.done(); }
+  bool done() { return blocks.done() && job.done() && log.done(); }
   DropBlocks blocks;
-  Statement job;
+  Statement job, log;
+};
+
+// Entries of a job's log; the oldest beyond log_entries_max go.
+struct Say {
+  Say(sqlite3* db, const JobId& id, const LogEntries& entries)
+      : job{id}, entries{entries}, add{db, "insert or replace into log values (?, ?, ?, ?)"},
+        prune{db, "delete from log where job = ? and number <= ?"} {}
+  bool done() {
+    const auto kept = std::all_of(entries.begin(), entries.end(), [&](const LogEntry& e) {
+      add.again();
+      return (add << job << e.number << e.at_ms << e.text).done();
+    });
+    if (!kept || entries.empty() || entries.back().number <= log_entries_max)
+      return kept;
+    return (prune << job << entries.back().number - log_entries_max).done();
+  }
+  const JobId& job;
+  const LogEntries& entries;
+  Statement add, prune;
 };
 
 bool run(sqlite3* db, const char* sql) {
@@ -233,7 +258,8 @@ Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
 }
 
 Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done,
-                            const Holders& holders) {
+                            const Holders& holders, const LogEntries& log) {
+  Say say{db_->db, id, log};
   Statement names{db_->db, "delete from manifests where job = ?1 and level <= ?2 and "
                            "(idx >> (?2 - level)) = ?3"};
   Statement inside{db_->db,
@@ -241,32 +267,34 @@ Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& don
   Statement add{db_->db, "insert or replace into done values (?, ?, ?, ?, ?, ?)"};
   Statement name{db_->db, "insert into manifests values (?, ?, ?, ?)"};
   return db_->at_once([&] {
-    return std::all_of(done.begin(), done.end(), [&](const BlockResult& result) {
-      const auto& [block, partial] = result;
-      for (auto* s : {&names, &inside, &add, &name})
-        s->again();
-      for (auto* s : {&names, &inside})
-        *s << id << std::int64_t{block.level} << block.index;
-      add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
-          << ByteView{partial.bytes};
-      if (!names.done() || !inside.done() || !add.done())
-        return false;
-      if (!partial.manifest)
-        return true;
-      const auto who = holders.find(partial.digest);
-      const auto nodes = who == holders.end() ? Bytes{} : joined(who->second);
-      return (name << id << std::int64_t{block.level} << block.index << ByteView{nodes}).done();
-    });
+    return say.done() && std::all_of(done.begin(), done.end(), [&](const BlockResult& result) {
+             const auto& [block, partial] = result;
+             for (auto* s : {&names, &inside, &add, &name})
+               s->again();
+             for (auto* s : {&names, &inside})
+               *s << id << std::int64_t{block.level} << block.index;
+             add << id << std::int64_t{block.level} << block.index << partial.digest << partial.size
+                 << ByteView{partial.bytes};
+             if (!names.done() || !inside.done() || !add.done())
+               return false;
+             if (!partial.manifest)
+               return true;
+             const auto who = holders.find(partial.digest);
+             const auto nodes = who == holders.end() ? Bytes{} : joined(who->second);
+             return (name << id << std::int64_t{block.level} << block.index << ByteView{nodes})
+                 .done();
+           });
   });
 }
 
 Status Journal::round_begun(const JobId& job, const Bytes& summary, const JobId& round,
-                            const Bytes& envelope, const JobId& before) {
+                            const Bytes& envelope, const JobId& before, const LogEntries& log) {
+  Say say{db_->db, job, log};
   Statement tell{db_->db, "update jobs set summary = ? where id = ?"};
   tell << ByteView{summary} << job;
   Accept accept{db_->db, round, envelope};
   Forget forget{db_->db, before};
-  return db_->at_once([&] { return tell.done() && accept.done() && forget.done(); });
+  return db_->at_once([&] { return tell.done() && accept.done() && forget.done() && say.done(); });
 }
 
 Status Journal::job_ended(const JournaledJob& job, const JobId& round) {
@@ -278,7 +306,8 @@ Status Journal::job_ended(const JournaledJob& job, const JobId& round) {
       << job.id;
   DropBlocks clear{db_->db, job.id};
   Forget forget{db_->db, round};
-  return db_->at_once([&] { return end.done() && clear.done() && forget.done(); });
+  Say say{db_->db, job.id, job.log};
+  return db_->at_once([&] { return end.done() && clear.done() && forget.done() && say.done(); });
 }
 
 bool Journal::is_over(const JobId& id) const {
@@ -311,6 +340,12 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
   if (!jobs.done())
     return db_->fault();
   for (auto& job : all) {
+    if (job.ended_ms == 0) {
+      auto said = log(job.id);
+      if (!said)
+        return said.error();
+      job.log = std::move(*said);
+    }
     Statement done{db_->db,
                    "select level, idx, digest, size, bytes, m.job is not null, holders from done "
                    "d left join manifests m using (job, level, idx) where job = ?"};
@@ -333,6 +368,33 @@ Result<std::vector<JournaledJob>> Journal::jobs() {
       return db_->fault();
   }
   return all;
+}
+
+Result<LogEntries> Journal::log(const JobId& id) {
+  LogEntries log;
+  Statement said{db_->db, "select number, at_ms, text from log where job = ? order by number"};
+  said << id;
+  while (said.row()) {
+    LogEntry entry;
+    entry.number = std::uint64_t(said.integer());
+    entry.at_ms = said.integer();
+    entry.text = said.text();
+    log.push_back(std::move(entry));
+  }
+  if (!said.done())
+    return db_->fault();
+  return log;
+}
+
+Result<std::optional<BlobId>> Journal::result_of(const JobId& id) {
+  std::optional<BlobId> result;
+  Statement done{db_->db, "select result from jobs where id = ? and state = ?"};
+  done << id << std::int64_t(JobState::done);
+  while (done.row())
+    result = done.fixed<Digest>();
+  if (!done.done())
+    return db_->fault();
+  return result;
 }
 
 Status Journal::save_peers(const std::vector<PeerAddress>& peers) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/job_log.hpp"
 #include "actors/pause.hpp"
 #include "crypto/result.hpp"
 #include "net/message.hpp"
@@ -25,7 +26,8 @@ struct JournaledJob {
   Error error;
   BlobId result;
   std::uint64_t result_size = 0;
-  Bytes summary; // What the node wants to tell about it afterwards, or to go on from; opaque here.
+  Bytes summary;  // What the node wants to tell about it afterwards, or to go on from; opaque here.
+  LogEntries log; // jobs() tells those of jobs that run.
 };
 
 class Journal {
@@ -42,15 +44,17 @@ public:
   Status job_accepted(const JobId& id, const Bytes& envelope);
   // Each replaces what it contains.
   Status blocks_done(const JobId& id, const std::vector<BlockResult>& done,
-                     const Holders& holders = {});
+                     const Holders& holders = {}, const LogEntries& log = {});
   // In a job of rounds: the job of its next one is accepted, the one before forgotten.
   Status round_begun(const JobId& job, const Bytes& summary, const JobId& round,
-                     const Bytes& envelope, const JobId& before);
-  // state, ended_ms, error, result, summary. The job of its last round, if it has such, is
+                     const Bytes& envelope, const JobId& before, const LogEntries& log = {});
+  // state, ended_ms, error, result, summary, log. The job of its last round, if it has such, is
   // forgotten.
   Status job_ended(const JournaledJob& job, const JobId& round = {});
   bool is_over(const JobId& id) const; // Ended or forgotten, as far as can be read.
   Status forget(const JobId& id);
+  Result<LogEntries> log(const JobId& id);                  // Empty: of no such job, too.
+  Result<std::optional<BlobId>> result_of(const JobId& id); // Nothing: it is not done.
   Result<std::vector<JournaledJob>> jobs();
 
   Status save_peers(const std::vector<PeerAddress>& peers);

@@ -449,7 +449,7 @@ TEST_CASE("a killed thief's lease is reclaimed, and run again elsewhere") {
   b.pass(600ms);
   CHECK(a.job->counters().leases_reclaimed == 1);
   CHECK(a.queue.queued_leaves == 64);
-  CHECK(a.job->status(b.now).leaves_rerun == 32);
+  CHECK(a.job->status(b.now).reruns.peer_gone == 32);
   b.run_out(a);
   check_result(b, a);
 }

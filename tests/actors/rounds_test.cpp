@@ -74,7 +74,7 @@ struct Bench {
     s.leaves_done = 8;
     s.peers = 2;
     s.fuel = 100;
-    s.leaves_rerun = 1;
+    s.reruns.silent = 1;
     s.shares = {{us, 6, 0, 3}, {another, 2, 1, 0}};
     return s;
   }
@@ -250,14 +250,14 @@ TEST_CASE("people see the leaves of the round, and all else of the whole job") {
   CHECK(now.leaves_done == 3);
   CHECK(now.peers == 2);
   CHECK(now.fuel == 100);
-  CHECK(now.leaves_rerun == 2);
+  CHECK(now.reruns.silent == 2);
   CHECK(now.shares == std::vector<NodeShare>{{us, 12, 0, 6}, {another, 4, 2, 0}});
   b.done("third");
   b.written();
   b.done("result", true);
   now = b.rounds->status(b.now);
   CHECK(now.fuel == 300);
-  CHECK(now.leaves_rerun == 3);
+  CHECK(now.reruns.silent == 3);
   CHECK(now.shares == std::vector<NodeShare>{{us, 18, 0, 9}, {another, 6, 3, 0}});
 }
 
@@ -399,4 +399,22 @@ TEST_CASE("a tree job that is resumed goes on with the very round that it was in
   Tree again{t.spec, t.last.told};
   CHECK(again.last.round->id == t.last.round->id);
   CHECK(again.rounds->status(again.now).tasks_run == 100);
+}
+
+TEST_CASE("a job of rounds whose time is over fails, between two rounds too") {
+  auto spec = job_of(5)->spec;
+  spec.deadline_ms = 3'600'000 + 10'000; // Unix time is that of the bench's clock here.
+  Bench r{sealed(spec)};
+  REQUIRE(r.rounds->next_wake() == Time{1h + 10s});
+  r.now += 9s;
+  r.take(r.rounds->wake(r.now));
+  CHECK(r.ends.empty());
+  r.now += 1s;
+  r.take(r.rounds->wake(r.now));
+  REQUIRE(r.ends.size() == 1);
+  CHECK(r.ends[0].state == JobState::failed);
+  CHECK(r.ends[0].error.code == late_code);
+  CHECK(r.cancels.size() == 1);
+  REQUIRE_FALSE(r.ends[0].log.empty());
+  CHECK(r.ends[0].log.back().text.starts_with("failed in round 1: E460"));
 }

@@ -543,3 +543,129 @@ TEST_CASE("one seed is one history") {
   CHECK(history(1) == history(1));
   CHECK(history(1) != history(2));
 }
+
+// --- Priorities
+
+namespace {
+
+// Which jobs a node of one slot ran, in order, of those that always have something.
+std::vector<JobId> served(Scheduler& s, const std::vector<JobId>& jobs, int turns) {
+  std::map<JobId, std::uint64_t> left;
+  std::vector<JobId> order;
+  for (const auto& id : jobs) {
+    left[id] = 1000;
+    answer(s, left, order, s.queue_changed(id, queue(1000), t0));
+  }
+  order.clear();
+  for (int i = 0; i < turns; ++i)
+    answer(s, left, order, s.slot_free(0, t0));
+  return order;
+}
+
+Worker worker(std::uint64_t memory_bytes, std::string arch = "x86_64") {
+  return {memory_bytes, std::move(arch)};
+}
+
+} // namespace
+
+TEST_CASE("a higher priority goes first, and one turn in eight is the lower's") {
+  Scheduler s{config(1, 1), 1};
+  s.job_opened(job(1), node(1), "shape@1", t0, 0);
+  s.job_opened(job(2), node(2), "shape@1", t0, 5);
+  s.job_opened(job(3), node(3), "shape@1", t0, -5);
+  const auto order = served(s, {job(1), job(2), job(3)}, 160);
+  const auto count = [&](std::uint8_t j) { return std::count(order.begin(), order.end(), job(j)); };
+  CHECK(count(2) == 140);
+  CHECK(count(1) == 10); // They share those 20 turns.
+  CHECK(count(3) == 10);
+}
+
+TEST_CASE("of one priority submitters share alike, whatever lower ones have") {
+  Scheduler s{config(1, 1), 1};
+  for (std::uint8_t j : {1, 2, 3})
+    s.job_opened(job(j), node(1), "shape@1", t0, 3);
+  s.job_opened(job(9), node(2), "shape@1", t0, 3);
+  s.job_opened(job(7), node(3), "shape@1", t0, 0);
+  const auto order = served(s, {job(1), job(2), job(3), job(9), job(7)}, 800);
+  const auto count = [&](std::uint8_t j) { return std::count(order.begin(), order.end(), job(j)); };
+  CHECK(count(7) >= 33); // A third of the plain turns.
+  const auto one = count(1) + count(2) + count(3);
+  CHECK(std::abs(one - count(9)) <= 40);
+  for (std::uint8_t j : {1, 2, 3})
+    CHECK(std::abs(count(j) - one / 3) <= 2);
+}
+
+TEST_CASE("a lower priority has every turn that the higher leaves") {
+  Scheduler s{config(1, 1), 1};
+  s.job_opened(job(1), node(1), "shape@1", t0, 0);
+  s.job_opened(job(2), node(2), "shape@1", t0, 10);
+  s.queue_changed(job(2), queue(0), t0);
+  const auto order = served(s, {job(1)}, 20);
+  CHECK(std::count(order.begin(), order.end(), job(1)) == 20);
+}
+
+TEST_CASE("a thief gets of the highest priority, and now and then of what waits longest") {
+  Scheduler s{config(1, 1), 1};
+  s.job_opened(job(1), node(1), "shape@1", t0, 0);
+  s.job_opened(job(2), node(2), "shape@1", t0, 1);
+  s.queue_changed(job(1), queue(100, 100, 9'000'000), t0); // More of it, and not first.
+  s.queue_changed(job(2), queue(100, 100, 5'000'000), t0);
+  std::map<JobId, int> given;
+  for (std::uint64_t i = 0; i < 80; ++i)
+    for (const auto& give : all<GiveWork>(s.receive(node(5), wish(i), t0)))
+      ++given[give.job];
+  CHECK(given[job(2)] == 70);
+  CHECK(given[job(1)] == 10);
+}
+
+// --- Requirements
+
+TEST_CASE("who lacks what a job requires is given none of it") {
+  struct Case {
+    Require require;
+    Worker worker;
+    bool given;
+  };
+  for (const auto& [require, worker, given] :
+       {Case{{}, {}, true}, Case{{1000, ""}, worker(1000), true},
+        Case{{1001, ""}, worker(1000), false}, Case{{1, ""}, {}, false},
+        Case{{0, "x86_64"}, worker(1), true}, Case{{0, "aarch64"}, worker(1), false},
+        Case{{0, "x86_64"}, {}, false}, Case{{1, "aarch64"}, worker(5, "aarch64"), true}}) {
+    Scheduler s{config(1, 1), 1};
+    s.job_opened(job(1), node(1), "shape@1", t0, 0, require);
+    s.queue_changed(job(1), queue(100, 100, 9'000'000), t0);
+    auto ask = wish(1);
+    ask.worker = worker;
+    CHECK(all<GiveWork>(s.receive(node(5), ask, t0)).size() == std::size_t(given));
+  }
+}
+
+TEST_CASE("what this node cannot run is all for others, and it asks for other work meanwhile") {
+  auto c = config(1, 1);
+  c.worker = worker(1000);
+  Scheduler s{c, 1};
+  s.job_opened(job(1), node(1), "shape@1", t0, 0, {2000, ""});
+  s.queue_changed(job(1), queue(0, 100, 9'000'000'000), t0);
+  auto ask = wish(1);
+  ask.worker = worker(2000);
+  const auto gives = all<GiveWork>(s.receive(node(5), ask, t0));
+  REQUIRE(gives.size() == 1);
+  CHECK(gives[0].share == 1); // It keeps nothing.
+  s.peer_up(node(3), t0);
+  const auto asks = sent<StealAsk>(s.peer_record(record(3, 1'000'000), t0));
+  REQUIRE(asks.size() == 1);
+  CHECK(asks[0].second.worker == c.worker);
+}
+
+TEST_CASE("a grant of what this node cannot run is refused aloud") {
+  Asking a;
+  auto spec = std::make_shared<SignedSpec>();
+  spec->id = job(4);
+  spec->spec.kernel = "shape";
+  spec->spec.require.arch = "aarch64";
+  const Grant grant{a.ask, spec, {Lease{job(4), 77, 1, {Block{0, 0}}, {node(1)}}}};
+  const auto effects = a.scheduler.receive(a.victim, grant, t0);
+  CHECK(all<AcceptLeases>(effects).empty());
+  REQUIRE(sent<LeaseRefused>(effects).size() == 1);
+  CHECK(sent<LeaseRefused>(effects)[0].second.why == "not what the job requires");
+}

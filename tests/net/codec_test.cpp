@@ -85,8 +85,8 @@ auto fields(const ShuffleReply& m) {
   return fields(x1);
 }
 auto fields(const StealAsk& m) {
-  const auto& [x1, x2, x3, x4, x5] = m;
-  return std::tuple{x1, x2, x3, x4, x5};
+  const auto& [x1, x2, x3, x4, x5, x6] = m;
+  return std::tuple{x1, x2, x3, x4, x5, x6};
 }
 auto fields(const SpecPtr& spec) {
   return spec ? std::tuple{spec->spec, spec->id, spec->seal}
@@ -151,6 +151,14 @@ auto fields(const JobAnswer& m) {
   for (const auto& status : m.jobs)
     jobs.push_back(fields(status));
   return std::tuple{m.query, m.asker, jobs};
+}
+auto fields(const DetailAsk& m) {
+  const auto& [x1, x2, x3, x4] = m;
+  return std::tuple{x1, x2, x3, x4};
+}
+auto fields(const Detail& m) {
+  const auto& [x1, x2, x3] = m;
+  return std::tuple{x1, x2, x3};
 }
 auto fields(const BlobAsk& m) {
   const auto& [x1, x2, x3] = m;
@@ -683,6 +691,71 @@ TEST_CASE("a job of rounds says how many, and a round is a range job of one") {
   CHECK_FALSE(opens(2, 0, true, 1));
 }
 
+TEST_CASE("a job's priority, architecture and deadline have their range") {
+  const auto opens = [&](std::int8_t priority, std::string_view arch, std::int64_t deadline_ms) {
+    const auto seal = a.codec.seal_spec(RandomMessage{a.self, a.codec, 2}.spec())->seal;
+    const auto edit = [&](raw::Any spec) {
+      raw::set(spec, 56, priority);
+      raw::set_text(spec, 6, arch);
+      raw::set(spec, 72, deadline_ms);
+    };
+    const auto spec = b.codec.open_spec(a.sealed(SealType::spec, raw::edited(seal.body, edit)));
+    return spec && spec->spec.priority == priority && spec->spec.require.arch == arch &&
+           spec->spec.deadline_ms == deadline_ms;
+  };
+  CHECK(opens(0, "", 0));
+  CHECK(opens(-10, "x86_64", 1));
+  CHECK(opens(10, std::string(arch_bytes_max, 'a'), std::int64_t(~0ull >> 1)));
+  CHECK_FALSE(opens(11, "", 0));
+  CHECK_FALSE(opens(-11, "", 0));
+  CHECK_FALSE(opens(0, "X86", 0));
+  CHECK_FALSE(opens(0, "a b", 0));
+  CHECK_FALSE(opens(0, std::string(arch_bytes_max + 1, 'a'), 0));
+  CHECK_FALSE(opens(0, "", -1));
+}
+
+TEST_CASE("a spec, an ask and a record of before these wishes are read as without any") {
+  // Shorter structs, as their writers had them: what is missing is zero.
+  const auto seal = a.codec.seal_spec(RandomMessage{a.self, a.codec, 2}.spec())->seal;
+  const auto old = raw::edited(seal.body, [](raw::Any spec) {
+    raw::set(spec, 56, std::int8_t{0});
+    raw::set(spec, 64, std::uint64_t{0});
+    raw::set(spec, 72, std::int64_t{0});
+    raw::pointer(spec, 6).clear();
+  });
+  const auto spec = b.codec.open_spec(a.sealed(SealType::spec, old));
+  REQUIRE(spec);
+  CHECK(spec->spec.priority == 0);
+  CHECK_FALSE(spec->spec.require.any());
+  CHECK(spec->spec.deadline_ms == 0);
+}
+
+TEST_CASE("of leaves run again that nobody says why, their number stays") {
+  JobAnswer answer{1, a.self.id(), {}};
+  answer.jobs.push_back({});
+  answer.jobs[0].spec = a.codec.seal_spec(RandomMessage{a.self, a.codec, 2}.spec());
+  answer.jobs[0].reruns = {1, 2, 3, 4, 5, 6, 7};
+  const auto read = b.codec.decode(a.self.id(), a.codec.encode(answer));
+  REQUIRE(message(read));
+  const auto& reruns = std::get<JobAnswer>(*message(read)).jobs[0].reruns;
+  CHECK(reruns == answer.jobs[0].reruns);
+  CHECK(reruns.sum() == 28);
+}
+
+TEST_CASE("a cancellation that came as an envelope is who signed it") {
+  const auto cancel = a.codec.seal_cancel(blob_id(view("a job")));
+  const auto opened = b.codec.open_cancel(cancel->seal);
+  REQUIRE(opened);
+  CHECK(opened->job == cancel->job);
+  CHECK(opened->seal.key == a.self.id());
+  auto forged = cancel->seal;
+  forged.key = b.self.id();
+  CHECK_FALSE(b.codec.open_cancel(forged));
+  forged = cancel->seal;
+  forged.body.back() ^= 1;
+  CHECK_FALSE(b.codec.open_cancel(forged));
+}
+
 TEST_CASE("a job of rounds, or a tree job, is not leased") {
   for (const auto shape : {Shape::rounds, Shape::tree}) {
     auto grant = some_grant();
@@ -735,7 +808,7 @@ TEST_CASE("every value has its range") {
         "a message is of another protocol");
   CHECK(why_of(Join{}, [](raw::Any p) { raw::set(p, 0, std::uint16_t{0}); }) ==
         "a message is of another protocol");
-  for (const std::uint16_t tag : {24, 25, 255, 65535})
+  for (const std::uint16_t tag : {26, 27, 255, 65535})
     CHECK(why_of(Join{}, [=](raw::Any p) { raw::set(p, 2, tag); }) ==
           "a message is of an unknown kind");
 

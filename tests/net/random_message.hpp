@@ -98,7 +98,14 @@ private:
     const auto size = b.size();
     return {id, size, std::move(b), rows};
   }
-  NodeShare share() { return {node(), number(), number(), number()}; }
+  NodeShare share() {
+    return {node(), number(), number(), number(), number(), number(), std::uint32_t(number())};
+  }
+  Reruns reruns() { // Their sum stays in range.
+    const auto few = [&] { return number() >> 4; };
+    return {few(), few(), few(), few(), few(), few(), few()};
+  }
+  Worker worker() { return {number(), coin() ? "" : coin() ? "x86_64" : "aarch64"}; }
   Commitment::Ran ran() { return {block(), digest()}; }
   Signed any_seal() {
     Signed s{bytes(1 + below(300)), node(), {}};
@@ -137,8 +144,12 @@ private:
     m.sample = some<PeerAddress>(sample_max, [&] { return peer(); });
   }
   void make(StealAsk& m) {
-    m = {number(), std::uint32_t(number()), amount(),
-         some<std::string>(kernels_max, [&] { return name(); }), std::uint32_t(number())};
+    m = {number(),
+         std::uint32_t(number()),
+         amount(),
+         some<std::string>(kernels_max, [&] { return name(); }),
+         std::uint32_t(number()),
+         worker()};
   }
   void make(Grant& m) {
     m.ask = number();
@@ -172,7 +183,7 @@ private:
     m.commitments = some<Signed>(commitments_max, [&] { return any_seal(); });
     m.cpu_ns = number();
     m.shares = some<NodeShare>(shares_max, [&] { return share(); });
-    m.reruns = number();
+    m.reruns = reruns();
   }
   void make(Receipt& m) { m = {digest(), number(), number(), coin()}; }
   void make(LeaseBeat& m) { m = {digest(), digest()}; }
@@ -196,7 +207,7 @@ private:
                             node(),
                             JobState(below(5)),
                             number(),
-                            number(),
+                            reruns(),
                             number(),
                             std::uint32_t(number()),
                             error(),
@@ -211,6 +222,10 @@ private:
                             std::uint32_t(number())};
          })};
   }
+  void make(DetailAsk& m) {
+    m = {number(), digest(), coin() ? DetailAsk::What::log : DetailAsk::What::why, number()};
+  }
+  void make(Detail& m) { m = {number(), digest(), prose()}; }
   void make(BlobAsk& m) { m = {digest(), number(), std::uint32_t(1 + below(blob_ask_chunks_max))}; }
   void make(BlobChunk& m) {
     m = {digest(), number(), 0, bytes(coin() ? below(100) : below(blob_chunk_bytes + 1)),
@@ -242,6 +257,7 @@ inline Record RandomMessage::record() {
   r.kernels = some<std::string>(kernels_max, [&] { return name(); });
   r.leaving = coin();
   r.paused = coin();
+  r.worker = worker();
   return r;
 }
 
@@ -271,6 +287,10 @@ inline JobSpec RandomMessage::spec() {
   }
   if ((s.shape == Shape::tree || s.round != 0) && coin())
     s.budget = std::uint32_t(number());
+  s.priority = std::int8_t(int(below(21)) - 10);
+  const auto w = worker();
+  s.require = {w.memory_bytes, w.arch};
+  s.deadline_ms = std::int64_t(number() >> 1);
   return s;
 }
 

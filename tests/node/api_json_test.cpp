@@ -72,6 +72,7 @@ JobStatus status_in(JobState state) {
   spec->spec.kernel = "sumsq";
   spec->spec.items = 1000;
   spec->spec.leaf_items = 30;
+  spec->spec.require = {1 << 20, "x86_64"};
   JobStatus status;
   status.spec = std::move(spec);
   status.root.key.fill(2);
@@ -324,6 +325,25 @@ TEST_CASE("a job's object has the keys that API.md names, error and result in th
     CHECK(json.at("error") == nullptr);
     CHECK(json.at("result") == nullptr);
   }
+}
+
+TEST_CASE("a job's summary adds up its shares, and its efficiency is that of those who ran some") {
+  auto status = status_in(JobState::done);
+  status.elapsed_ms = 1000;
+  status.reruns = {.peer_gone = 3, .crashed = 2};
+  status.shares = {{NodeId{{1}}, 30, 0, 9, 1'500'000'000, 100, 2},
+                   {NodeId{{2}}, 10, 4, 5, 900'000'000, 50, 1},
+                   {NodeId{{3}}, 0, 0, 5, 0, 7, 8}}; // It merged alone.
+  const auto json = job_json(status, [](const NodeId&) { return std::string{}; });
+  CHECK(json.at("cpu_ms") == 2400);
+  CHECK(json.at("moved_bytes") == 157);
+  CHECK(json.at("efficiency") == doctest::Approx(0.8));
+  CHECK(json.at("rerun") == 5);
+  CHECK(json.at("rerun_why").at("peer_gone") == 3);
+  CHECK(json.at("rerun_why").at("crashed") == 2);
+  CHECK(json.at("rerun_why").at("lost") == 0);
+  status.shares.clear();
+  CHECK_FALSE(summary_of(status).efficiency);
 }
 
 TEST_CASE("a peer's object has the keys that API.md names") {

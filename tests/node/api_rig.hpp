@@ -31,6 +31,8 @@ struct Told {
   std::vector<StartFor> started;
   std::vector<JobId> dropped;
   std::vector<PrepareFor> prepared;
+  std::vector<ViewAsk> views;
+  std::vector<JobId> forgotten;
 };
 
 // What store and slot say.
@@ -43,6 +45,9 @@ struct Script {
   Prepared input;
   std::function<std::uint64_t(std::uint64_t leaf)> leaf_ns; // None: no answer.
   Error leaf_fails;
+  JobView view; // Without a spec: the job has no actor any more.
+  LogAnswer log;
+  Kept forget{true, {}};
 };
 
 inline FdPtr file_of(const Bytes& bytes) {
@@ -51,8 +56,12 @@ inline FdPtr file_of(const Bytes& bytes) {
   return fd;
 }
 
-inline caf::behavior node_stub(caf::event_based_actor*, Told* told) {
+inline caf::behavior node_stub(caf::event_based_actor*, Told* told, const Script* script) {
   return {[=](const OpenRoot& open) { told->opened.push_back(open); },
+          [=](const ViewAsk& ask) -> JobView {
+            told->views.push_back(ask);
+            return script->view;
+          },
           [=](const PauseFor& pause) -> PauseSet {
             told->pauses.push_back(pause);
             return told->pause_set;
@@ -86,6 +95,11 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
           answer.files.push_back(file_of(file->second));
         }
         return answer;
+      },
+      [=](const LogAsk&) -> LogAnswer { return script->log; },
+      [=](const ForgetJob& what) -> Kept {
+        told->forgotten.push_back(what.job);
+        return script->forget;
       },
       [=](const PullFor& pull) {
         told->pulls.push_back(pull);
@@ -150,7 +164,7 @@ public:
   explicit Api(const MeshMembership& mesh = found_mesh(), bool resumed = true,
                std::vector<std::string> kernels = {}) {
     auto wiring = std::make_shared<Wiring>();
-    wiring->node = system_.spawn(node_stub, &told);
+    wiring->node = system_.spawn(node_stub, &told, &script);
     wiring->mesh = system_.spawn(mesh_stub, &told);
     wiring->scheduler = system_.spawn(scheduler_stub, &told);
     wiring->store = system_.spawn(store_stub, &told, &script);
@@ -180,12 +194,14 @@ public:
   }
 
   AnswerPtr call(const std::string& method, const std::string& path, const std::string& body = "",
-                 std::map<std::string, std::string> query = {}) {
+                 std::map<std::string, std::string> query = {},
+                 std::map<std::string, std::string> headers = {}) {
     auto answer = std::make_shared<Answer>();
     auto request = std::make_shared<HttpRequest>();
     request->method = method;
     request->path = path;
     request->query = std::move(query);
+    request->headers = std::move(headers);
     request->body = to_bytes(view(body));
     tell(HttpCall{request, [answer](HttpReply reply) {
                     CHECK(!answer->there); // Once.

@@ -14,7 +14,7 @@ const std::string hash(64, '7');
 // The calls of API.md's table: method and path.
 std::vector<std::pair<std::string, std::string>> calls_told() {
   std::ifstream doc{"node/http/API.md"};
-  const std::regex call{"`(GET|PUT|POST) (/[^` ]*)`"};
+  const std::regex call{"`(GET|PUT|POST|DELETE) (/[^` ]*)`"};
   std::vector<std::pair<std::string, std::string>> calls;
   for (std::string line; std::getline(doc, line);)
     if (line.starts_with("| `"))
@@ -72,7 +72,8 @@ TEST_CASE("health, status, kernels and peers") {
     CHECK(json.contains(key));
   CHECK(json.at("working").empty());
   CHECK(json.at("pause") == nullptr);
-  CHECK(json.size() == 15);
+  CHECK(json.size() == 16);
+  CHECK(json.at("mesh_id").get<std::string>().starts_with(json.at("mesh").get<std::string>()));
   CHECK(api.get("/v1/kernels")->json() == kernels_json({}));
 
   const auto record = std::make_shared<SignedRecord>();

@@ -109,7 +109,7 @@ TEST_CASE("a job that ended is told as it was told last, and its result stays") 
   const auto spec = rig.accepted();
   rig.journaled(spec, 1, {small_block(0)});
   auto end = StoreRig::end_of(spec, JobState::done, view("the result"));
-  end.status.leaves_rerun = 3;
+  end.status.reruns.peer_gone = 3;
   end.status.shares.push_back({StoreRig::us.id(), 8, 1, 2});
   rig.stage.tell(rig.store, end);
   CHECK(outlasts_pressure(rig, end.status.result));
@@ -119,12 +119,42 @@ TEST_CASE("a job that ended is told as it was told last, and its result stays") 
   CHECK(root.status.state == JobState::done);
   CHECK(root.status.spec->id == spec->id);
   CHECK(root.status.leaves_done == 8);
-  CHECK(root.status.leaves_rerun == 3);
+  CHECK(root.status.reruns.peer_gone == 3);
   CHECK(root.status.shares.size() == 1);
   CHECK(root.status.result == end.status.result);
   CHECK(root.status.result_size == end.status.result_size);
   CHECK(outlasts_pressure(rig, end.status.result));
   CHECK(rig.content(end.status.result) == to_bytes(view("the result")));
+}
+
+TEST_CASE("an ended job is forgotten with its result and its log, a running one is not") {
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    StoreRig rig{tight};
+    const auto spec = rig.accepted();
+    CHECK(rig.ask<Kept>(ForgetJob{spec->id}).why.code == "E464");
+    auto end = StoreRig::end_of(spec, JobState::done, view("the result"));
+    end.log = {{1, 1000, "accepted"}, {2, 2000, "done"}};
+    rig.stage.tell(rig.store, end);
+    if (restarted)
+      rig.restart();
+    CHECK(rig.ask<LogAnswer>(LogAsk{spec->id}).log == end.log);
+    CHECK(outlasts_pressure(rig, end.status.result));
+    CHECK(rig.ask<Kept>(ForgetJob{spec->id}).ok);
+    CHECK(rig.ask<LogAnswer>(LogAsk{spec->id}).log.empty());
+    CHECK_FALSE(outlasts_pressure(rig, end.status.result));
+    CHECK(rig.ask<Roots>(RootsAsk{}).roots.empty());
+  }
+}
+
+TEST_CASE("a running job's log is there after a restart, as far as it went with its blocks") {
+  StoreRig rig;
+  const auto spec = rig.accepted();
+  JournalFor what{spec->id, {1, {small_block(0)}}};
+  what.blocks.log = {{1, 1000, "accepted"}};
+  rig.stage.tell(rig.store, what);
+  rig.restart();
+  CHECK(only_root(rig).log == what.blocks.log);
 }
 
 TEST_CASE("a large result is here already, and stays") {

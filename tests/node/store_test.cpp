@@ -189,6 +189,42 @@ TEST_CASE("the journal keeps a job's done blocks, each replacing what it contain
   CHECK(journal->jobs()->empty());
 }
 
+TEST_CASE("a job's log is kept with what is done, its newest entries alone, and goes with it") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  const auto id = digest_of(view("job")), other = digest_of(view("other"));
+  const auto said = [](std::uint64_t from, std::uint64_t to) {
+    LogEntries log;
+    for (auto n = from; n <= to; ++n)
+      log.push_back({n, std::int64_t(1000 * n), "entry " + std::to_string(n)});
+    return log;
+  };
+  {
+    auto journal = Journal::open(file);
+    for (const auto& job : {id, other})
+      REQUIRE(journal->job_accepted(job, {1}));
+    REQUIRE(journal->blocks_done(id, {result(0, 4, 1)}, {}, said(1, 3)));
+    REQUIRE(journal->blocks_done(id, {result(0, 5, 1)}, {}, said(4, 4)));
+    REQUIRE(journal->blocks_done(other, {result(0, 5, 1)}, {}, said(1, 1)));
+  }
+  auto journal = Journal::open(file);
+  CHECK(journal->jobs()->front().log == said(1, 4));
+  JournaledJob end;
+  end.id = id;
+  end.state = JobState::done;
+  end.ended_ms = 1;
+  end.result = blob_id(view("result"));
+  end.log = said(2, log_entries_max + 7);
+  REQUIRE(journal->job_ended(end));
+  CHECK(*journal->log(id) == said(8, log_entries_max + 7));
+  CHECK(journal->jobs()->front().log.empty()); // Read when somebody asks.
+  CHECK(*journal->result_of(id) == end.result);
+  CHECK_FALSE(journal->result_of(other)->has_value());
+  REQUIRE(journal->forget(id));
+  CHECK(journal->log(id)->empty());
+  CHECK(*journal->log(other) == said(1, 1));
+}
+
 TEST_CASE("a job's end, or its being forgotten, is written whole or not at all") {
   Folder folder;
   const auto file = folder.path / "journal.db";
