@@ -297,9 +297,9 @@ TEST_CASE("a settings file that cannot be meant is refused") {
     CHECK(has(said.err, part));
   };
   wrong("slotz = 2\n", "E430", "did you mean slots?");
-  wrong("[limits]\nwasn = true\n", "E430", "did you mean limits_wasm?");
+  wrong("[limits]\nwasn = true\n", "E430", "did you mean limits.wasm?");
   wrong("[limit]\n", "E430", "limit");
-  wrong("[limits]\nwasm = 5\n", "E400", "limits_wasm");
+  wrong("[limits]\nwasm = 5\n", "E400", "limits.wasm");
   wrong("blob-quota = 2\n", "E430", "did you mean blob_quota?");
   wrong("[slots]\n", "E431", "slots");
   wrong("slots = [1, 2]\n", "E431", "one value");
