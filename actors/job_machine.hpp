@@ -93,7 +93,8 @@ struct Held {
   std::uint64_t sequence = 0;
   std::uint64_t covered = 0; // Results up to here outlive the target.
   bool last_taken = false;
-  Spans upheld; // What an ancestor, or the root's journal, has.
+  std::size_t told_undone = 0; // Of aside.undone: told ahead of their result.
+  Spans upheld;                // What an ancestor, or the root's journal, has.
   Aside aside;
 
   bool unmerged = false; // Merging failed, or no slot will merge: siblings go up as they are.
@@ -315,6 +316,9 @@ struct Job::Machine {
   bool due(const Held& h) const;
   bool has_news(const Held& h) const;
   void send_result(Held& h);
+  void tell_undone(Held& h);
+  void take_back(const AccountKey& key, const LeaseResult& r);
+  bool theirs(const Given& g, Block b) const; // Whether it lies in what this lease covers.
   void probe(Held& h);
   LeaseResult next_result(Held& h);
   void tend(Held& h);
