@@ -150,6 +150,8 @@ struct PacketWriter {
   void operator()(const BlobAsk& m) { to_wire(to.initBlobAsk(), m); }
   void operator()(const BlobChunk& m) { to_wire(to.initBlobChunk(), m); }
   void operator()(const BlobMissing& m) { to_wire(to.initBlobMissing(), m); }
+  void operator()(const DialBackAsk& m) { to_wire(to.initDialBackAsk(), m.address); }
+  void operator()(const DialBackAnswer& m) { to_wire(to.initDialBackAnswer(), m); }
 };
 
 Message message_in(wire::Packet::Reader from, const Sender& sender) {
@@ -206,6 +208,10 @@ Message message_in(wire::Packet::Reader from, const Sender& sender) {
     return from_wire(from.getKeepAsk());
   case wire::Packet::KEEP_ANSWER:
     return from_wire(from.getKeepAnswer());
+  case wire::Packet::DIAL_BACK_ASK:
+    return DialBackAsk{from_wire(from.getDialBackAsk())};
+  case wire::Packet::DIAL_BACK_ANSWER:
+    return from_wire(from.getDialBackAnswer());
   }
   throw wire::Refusal{"a message is of an unknown kind"};
 }
