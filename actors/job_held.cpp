@@ -186,7 +186,7 @@ bool Job::Machine::due(const Held& h) const {
   if (h.rooted() || h.out || now < h.not_before || !has_news(h))
     return false;
   return complete(h) || h.bond != Held::Bond::bound || now >= h.flush_at ||
-         !h.aside.undone.empty() || !h.aside.failed.empty();
+         h.made_bytes >= flush_bytes || !h.aside.undone.empty() || !h.aside.failed.empty();
 }
 
 namespace {
@@ -226,6 +226,7 @@ LeaseResult Job::Machine::next_result(Held& h) {
   r.attempt = h.attempt;
   r.sequence = ++h.sequence;
   r.done = h.ledger.take_fresh(blocks_in_result_max);
+  h.made_bytes = 0;
   r.undone = take_front(a.undone, blocks_in_lease_max);
   h.told_undone -= std::min(h.told_undone, r.undone.size());
   r.failed = take_front(a.failed, blocks_in_lease_max);

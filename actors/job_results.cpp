@@ -170,6 +170,7 @@ Ledger::Verdict Job::Machine::put(Held& h, const BlockResult& r) {
   const auto verdict = h.ledger.done(r.block, r.partial);
   ordered |= r.partial.manifest;
   using V = Ledger::Verdict;
+  h.made_bytes += verdict.kind == V::accepted ? r.partial.size : 0;
   counters.duplicates += verdict.kind == V::duplicate;
   counters.overlaps += verdict.overlap;
   counters.conflicts += verdict.kind == V::conflict || verdict.differs;
