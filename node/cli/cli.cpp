@@ -20,7 +20,7 @@ const std::map<std::string, Verb> answered{
     {"submit", cli::submit}, {"jobs", cli::jobs},     {"wait", cli::wait},
     {"result", cli::result}, {"cancel", cli::cancel}, {"new", cli::new_thing},
     {"pause", cli::pause},   {"snooze", cli::pause},  {"resume", cli::resume},
-    {"config", cli::config},
+    {"config", cli::config}, {"top", cli::top},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -58,6 +58,7 @@ struct Command {
   StartOptions start;
   Settings settings;    // Of `start` and `config`, wherever they stand.
   bool example = false; // Of `config`.
+  bool once = false;    // Of `top`.
   Submission submission;
   Creation creation;
   std::string subject;                       // JOB, or a NAME; may be empty for kernels and config.

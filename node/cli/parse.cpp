@@ -13,9 +13,9 @@
 
 namespace tessera::cli {
 
-const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
-                                     "jobs",  "submit", "wait",   "result", "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume", "snooze", "config"};
+const std::vector<std::string> verbs{
+    "start",  "stop",    "status", "id",  "invite", "peers",  "jobs",   "submit", "wait", "result",
+    "cancel", "kernels", "new",    "run", "pause",  "resume", "snooze", "config", "top"};
 
 namespace {
 
@@ -172,6 +172,8 @@ void add_verbs(CLI::App& app, Typed& t) {
             "(default: until resumed)");
   add_pause(*add("snooze", "Pause for an hour"), t, "(default: 1h)");
   add("resume", "Take work again");
+  auto* top = add("top", "Who uses this machine, and how much");
+  top->add_flag("--once", t.command.once, "One table, and no more");
   add("id", "This node's id");
   add("invite", "The invite that lets another machine join");
   add("peers", "The nodes of the mesh");

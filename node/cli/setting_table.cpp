@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint64_t slots_max = 1024;
-constexpr std::uint64_t worker_bytes_min = std::uint64_t{16} << 20;
+constexpr std::uint64_t rate_min = 16 << 10; // Below it signs of life would be late.
+constexpr auto keep_max = std::chrono::hours(24 * 366);
 
 using Info = SettingInfo;
 using Text = std::string;
@@ -37,6 +38,20 @@ std::uint64_t size(const Info& setting, const Text& value, std::uint64_t min) {
   if (!bytes || *bytes < min)
     throw bad_value(setting, value, "wanted is a size such as 512M or 2GiB");
   return *bytes;
+}
+
+std::uint64_t rate(const Info& setting, const Text& value) {
+  const auto bytes = parse_rate(value);
+  if (!bytes || (*bytes > 0 && *bytes < rate_min))
+    throw bad_value(setting, value, "wanted are bytes a second, such as 2M/s: 16K/s or more, or 0");
+  return *bytes;
+}
+
+std::chrono::seconds time(const Info& setting, const Text& value) {
+  const auto seconds = value == "0" ? std::chrono::seconds{} : parse_time(value);
+  if (!seconds || *seconds > keep_max)
+    throw bad_value(setting, value, "wanted is a time such as 90s, 30m, 2h or 1d, up to 366d");
+  return *seconds;
 }
 
 bool flag(const Info& setting, const Text& value) {
@@ -84,13 +99,52 @@ void set_slots(StartOptions& o, const Info& s, const Text& v) {
   o.slots = std::uint32_t(number(s, v, slots_max));
 }
 void set_memory(StartOptions& o, const Info& s, const Text& v) {
-  o.memory_bytes = size(s, v, worker_bytes_min);
+  o.memory_bytes = size(s, v, worker_memory_bytes_min);
 }
 void set_blob_quota(StartOptions& o, const Info& s, const Text& v) {
   o.blob_quota_bytes = size(s, v, 0);
 }
 void set_wasm(StartOptions& o, const Info& s, const Text& v) {
   o.wasm = flag(s, v);
+}
+void set_cpu(StartOptions& o, const Info& s, const Text& v) {
+  const auto percent = parse_percent(v);
+  if (!percent || *percent == 0)
+    throw bad_value(s, v, "wanted is a share such as 50%, from 1% to 100%");
+  o.cpu_percent = *percent;
+}
+void set_memory_total(StartOptions& o, const Info& s, const Text& v) {
+  o.memory_total_bytes = size(s, v, 0);
+}
+void set_upload(StartOptions& o, const Info& s, const Text& v) {
+  o.upload_bytes = rate(s, v);
+}
+void set_download(StartOptions& o, const Info& s, const Text& v) {
+  o.download_bytes = rate(s, v);
+}
+
+void set_idle(StartOptions& o, const Info& s, const Text& v) {
+  o.when.idle = time(s, v);
+}
+void set_mains(StartOptions& o, const Info& s, const Text& v) {
+  o.when.mains = flag(s, v);
+}
+void set_hours(StartOptions& o, const Info& s, const Text& v) {
+  const auto hours = parse_hours(v);
+  if (!hours)
+    throw bad_value(s, v, "wanted are hours such as 22:00-07:00 or Mon-Fri 19:00-08:00");
+  o.when.hours.push_back(*hours);
+}
+void set_results_keep(StartOptions& o, const Info& s, const Text& v) {
+  o.results_keep = time(s, v);
+}
+void set_blobs_keep(StartOptions& o, const Info& s, const Text& v) {
+  o.blobs_keep = time(s, v);
+}
+void set_system_root(StartOptions& o, const Info& s, const Text& v) {
+  o.system_root = v;
+  if (!o.system_root.is_absolute())
+    throw bad_value(s, v, "wanted is a folder's whole path");
 }
 
 } // namespace
@@ -115,8 +169,30 @@ std::span<const SettingInfo> setting_table() {
        set_memory},
       {"blob_quota", "--blob-quota", Kind::size, "SIZE", "8GiB", "", "Disk for inputs and results",
        set_blob_quota},
+      {"limits.cpu", "--cpu", Kind::percent, "PERCENT", "100%", "1% to 100%",
+       "Processor time of each worker, as a share of one core", set_cpu},
+      {"limits.memory_total", "--memory-total", Kind::size, "SIZE", "0",
+       "16MiB or more for each worker; 0: no bound", "Memory of all workers together",
+       set_memory_total},
+      {"limits.upload", "--upload", Kind::rate, "RATE", "0", "16K/s or more; 0: no bound",
+       "Bytes a second to all peers together", set_upload},
+      {"limits.download", "--download", Kind::rate, "RATE", "0", "16K/s or more; 0: no bound",
+       "Bytes a second from all peers together", set_download},
       {"limits.wasm", "--no-wasm", Kind::flag, "", "true", "",
        "Whether WebAssembly modules of others run here", set_wasm},
+      {"when.idle", "--when-idle", Kind::time, "TIME", "0", "up to 366d; 0: whoever uses it",
+       "Work only while nobody has used this machine for so long", set_idle},
+      {"when.mains", "--when-mains", Kind::flag, "", "false", "",
+       "Work only on mains, not on a battery", set_mains},
+      {"when.hours", "--when-hours", Kind::hours, "HOURS", "",
+       "such as 22:00-07:00 or Mon-Fri 19:00-08:00, local time",
+       "Work only in these hours; repeatable", set_hours, true},
+      {"results.keep", "--results-keep", Kind::time, "TIME", "24h", "up to 366d",
+       "How long the results of ended jobs stay", set_results_keep},
+      {"blobs.keep", "--blobs-keep", Kind::time, "TIME", "7d", "up to 366d",
+       "How long inputs and outputs stay that no job needs", set_blobs_keep},
+      {"system.root", "--system-root", Kind::text, "DIR", "/", "",
+       "Where /proc, /sys and /dev are; another for tests", set_system_root},
   };
   return table;
 }

@@ -38,6 +38,8 @@ struct SettingInfo {
   bool list = false; // May stand several times.
 };
 
+inline constexpr std::uint64_t worker_memory_bytes_min = std::uint64_t{16} << 20;
+
 std::span<const SettingInfo> setting_table();
 const SettingInfo* find_setting(std::string_view name); // Null: no such.
 

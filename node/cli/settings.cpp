@@ -82,6 +82,22 @@ void check(const StartOptions& options) {
                 "leave out one of the two");
 }
 
+// What all workers may have together is dealt out to them.
+void deal_memory(StartOptions& options) {
+  if (options.memory_total_bytes == 0)
+    return;
+  const auto slots =
+      options.slots.value_or(std::uint32_t(*parse_number(fallback_of(*find_setting("slots")))));
+  const auto each = options.memory_total_bytes / std::max(slots, 1u);
+  if (each < worker_memory_bytes_min)
+    throw Failed{
+        Exit::usage,
+        {"E432", std::to_string(slots) + " slots do not fit into limits.memory_total",
+         "a worker needs 16 MiB, and each would have " + std::to_string(each >> 20) + " MiB",
+         "give more memory, or fewer slots"}};
+  options.memory_bytes = std::min(options.memory_bytes, each);
+}
+
 std::vector<std::string> split(std::string_view text, char at) {
   std::vector<std::string> parts;
   for (auto next = text.find(at); next != text.npos; next = text.find(at)) {
@@ -145,6 +161,7 @@ StartOptions start_options(const Settings& settings) {
       info->set(options, *info, value);
   }
   check(options);
+  deal_memory(options);
   return options;
 }
 

@@ -220,6 +220,8 @@ TEST_CASE("a mistyped verb is met with the nearest one") {
     for (std::size_t cut = 0; cut < verb.size(); ++cut) {
       auto typed = verb;
       typed.erase(cut, 1);
+      if (typed == "top") // What is left of stop is a verb, too.
+        continue;
       const auto near = nearest(typed, verbs);
       const auto said = tessera_says({typed});
       CHECK(said.exit == 2);
