@@ -92,11 +92,13 @@ struct ApiShell {
   bool resumed = false;        // The journal's jobs are known.
   std::vector<HttpCall> early; // Until then.
 
-  std::map<JobId, JobStatus> working; // Jobs that have an actor here, as it told them last.
+  std::map<JobId, JobStatus> working;        // Jobs that have an actor here, as it told them last.
+  std::map<std::string, ExpiredJob> expired; // By their ids in hex; as many as the journal has.
   ModuleBook modules;
   std::map<NodeId, std::shared_ptr<const SignedRecord>> records;
   std::set<NodeId> up;
   std::map<NodeId, Duration> rtts;
+  Reach reach;
   OwnLoad load;
 };
 
