@@ -112,7 +112,7 @@ void ReachTest::ask(Time now, ReachEffects& out) {
   asking_.reset();
   const auto next = std::ranges::find_if(
       peers_, [&](const auto& p) { return p.second.dialled && !asked_.contains(p.first); });
-  if (next == peers_.end() || asked_.size() >= ask_max)
+  if (own_.port == 0 || next == peers_.end() || asked_.size() >= ask_max)
     return round_over(now, out);
   asking_ = next->first;
   asked_.insert(next->first);
