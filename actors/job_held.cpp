@@ -95,6 +95,7 @@ void Job::Machine::void_held(Held& h) {
     end_given(lease, End::voided);
   h.ledger.hand_back();
   h.aside.undone.clear();
+  h.told_undone = 0;
   h.aside.failed.clear();
 }
 
@@ -108,6 +109,7 @@ void Job::Machine::retract(Held& h) {
   for (const auto& c : o.commitments)
     a.commitment_bytes += c.body.size();
   a.undone.insert(a.undone.begin(), o.undone.begin(), o.undone.end());
+  h.told_undone = 0;
   a.failed.insert(a.failed.begin(), o.failed.begin(), o.failed.end());
   a.cpu_ns += o.cpu_ns;
   a.reruns += o.reruns;
@@ -180,7 +182,7 @@ bool Job::Machine::due(const Held& h) const {
   if (h.rooted() || h.out || now < h.not_before || !has_news(h))
     return false;
   return complete(h) || h.bond != Held::Bond::bound || now >= h.flush_at ||
-         !h.aside.undone.empty() || !h.aside.failed.empty();
+         h.made_bytes >= flush_bytes || !h.aside.undone.empty() || !h.aside.failed.empty();
 }
 
 namespace {
@@ -220,7 +222,9 @@ LeaseResult Job::Machine::next_result(Held& h) {
   r.attempt = h.attempt;
   r.sequence = ++h.sequence;
   r.done = h.ledger.take_fresh(blocks_in_result_max);
+  h.made_bytes = 0;
   r.undone = take_front(a.undone, blocks_in_lease_max);
+  h.told_undone -= std::min(h.told_undone, r.undone.size());
   r.failed = take_front(a.failed, blocks_in_lease_max);
   if (!r.failed.empty())
     r.reason = a.reason;
@@ -243,6 +247,24 @@ void Job::Machine::send_result(Held& h) {
   }
   h.sent = now;
   send(h.taker(), *h.out);
+}
+
+// A result that is on its way may wait for its bytes to be pulled; what others are to run need not.
+// Told again with its own result, should this be lost.
+void Job::Machine::tell_undone(Held& h) {
+  const auto& undone = h.aside.undone;
+  while (h.told_undone < undone.size()) {
+    LeaseResult r;
+    r.job = id();
+    r.lease = h.lease;
+    r.attempt = h.attempt;
+    r.holder = config.self;
+    const auto n = std::min(undone.size() - h.told_undone, std::size_t(blocks_in_lease_max));
+    const auto from = undone.begin() + std::ptrdiff_t(h.told_undone);
+    r.undone.assign(from, from + std::ptrdiff_t(n));
+    h.told_undone += n;
+    send(h.taker(), std::move(r));
+  }
 }
 
 // Without a bond there are no beats: an empty result asks for the receipt again.
@@ -290,6 +312,8 @@ void Job::Machine::tend(Held& h) {
   }
   if (due(h))
     send_result(h);
+  if (h.out && handing_back() && !loose)
+    tell_undone(h);
 }
 
 std::optional<Time> Job::Machine::wake_of(const Held& h) const {

@@ -85,6 +85,7 @@ void Job::Machine::on(NodeId from, const LeaseResult& r) {
   if (!known(key, r))
     return send(from, LeaseRefused{id(), r.lease, "no such lease here"});
   auto& a = account(key);
+  take_back(key, r);
   if (r.sequence <= a.taken || r.sequence == 0)
     return settle_account(key);
   if (a.incoming)
@@ -95,6 +96,24 @@ void Job::Machine::on(NodeId from, const LeaseResult& r) {
   pull(a);
   if (a.missing.empty())
     absorb(a);
+}
+
+bool Job::Machine::theirs(const Given& g, Block b) const {
+  return tree.valid(b) && std::any_of(g.blocks.begin(), g.blocks.end(),
+                                      [&](Block own) { return tree.contains(own, b); });
+}
+
+// What is handed back is queued again at once, whatever has to be pulled first. Twice is once.
+void Job::Machine::take_back(const AccountKey& key, const LeaseResult& r) {
+  const auto g = given.find(key.second);
+  auto* h = g != given.end() && g->second.thief == key.first ? find_held(g->second.from) : nullptr;
+  if (!h || r.undone.empty())
+    return;
+  for (const auto& b : r.undone)
+    if (theirs(g->second, b))
+      h->ledger.unlease(b, g->second.id);
+  if (h->bond == Held::Bond::over || (handing_back() && !h->rooted()))
+    drop_queued(*h);
 }
 
 void Job::Machine::pull(Account& a) {
@@ -159,6 +178,7 @@ Ledger::Verdict Job::Machine::put(Held& h, const BlockResult& r) {
   const auto verdict = h.ledger.done(r.block, r.partial);
   ordered |= r.partial.manifest;
   using V = Ledger::Verdict;
+  h.made_bytes += verdict.kind == V::accepted ? r.partial.size : 0;
   counters.duplicates += verdict.kind == V::duplicate;
   counters.overlaps += verdict.overlap;
   counters.conflicts += verdict.kind == V::conflict || verdict.differs;
@@ -231,16 +251,9 @@ void Job::Machine::absorb_rest(const LeaseResult& r, Held* h, Given* g) {
         h->aside.commitments.push_back(c);
       }
   if (!g)
-    return; // Its blocks were queued again long ago.
-  auto theirs = [&](Block b) {
-    return tree.valid(b) && std::any_of(g->blocks.begin(), g->blocks.end(),
-                                        [&](Block own) { return tree.contains(own, b); });
-  };
-  for (const auto& b : r.undone)
-    if (theirs(b))
-      h->ledger.unlease(b, g->id);
-  for (const auto& b : r.failed)
-    if (theirs(b) && tree.size(b) == 1) {
+    return;                      // Its blocks were queued again long ago.
+  for (const auto& b : r.failed) // What is undone was taken back when it came.
+    if (theirs(*g, b) && tree.size(b) == 1) {
       h->ledger.unlease(b, g->id);
       if (h->rooted())
         say_failed(g->thief, b, r.reason);

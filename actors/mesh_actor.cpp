@@ -12,6 +12,7 @@ constexpr std::size_t waiting_max = 64;
 constexpr std::size_t waiting_peers_max = 256;
 
 void perform(Self self, MeshEffects effects);
+void perform(Self self, ReachEffects effects);
 
 // A session that is not known by key yet gets one.
 SessionKey key_of(Self self, const caf::actor& session) {
@@ -84,6 +85,7 @@ void on(Self self, PeerUp& up) {
 void on(Self self, PeerDown& down) {
   self->state.up.erase(down.peer);
   tell_peer_news(self, {PeerNews::Kind::down, down.peer});
+  perform(self, self->state.reach->peer_down(down.peer, now(self)));
 }
 void on(Self, PeerMoved&) {} // session_of() knows.
 void on(Self self, Unreachable& lost) {
@@ -102,6 +104,55 @@ void perform(Self self, MeshEffects effects) {
   for (auto& effect : effects)
     std::visit([&](auto& e) { on(self, e); }, effect);
   arm(self, self->state.armed, self->state.mesh->next_wake());
+}
+
+// --- Whether others can dial us
+
+void on(Self self, Probe& probe) {
+  const auto me = caf::actor_cast<caf::actor>(self);
+  if (self->state.ports.probe)
+    self->state.ports.probe(probe.address, probe.asker, me);
+  else
+    tell(me, Probed{probe.asker, false, "this node cannot try"});
+}
+void on(Self self, AskReach& ask) {
+  if (const auto key = self->state.mesh->session_of(ask.to))
+    send_on(self, *key, std::make_shared<const Message>(std::move(ask.message)));
+}
+void on(Self self, Reach& reach) {
+  const auto& w = *self->state.wiring;
+  for (const auto& who : {w.node, w.api})
+    tell(who, ReachNews{reach});
+}
+
+void perform(Self self, ReachEffects effects) {
+  for (auto& effect : effects)
+    std::visit([&](auto& e) { on(self, e); }, effect);
+  arm(self, self->state.armed, self->state.reach->next_wake());
+}
+
+void session_opened(Self self, const SessionOpened& up) {
+  auto& s = self->state;
+  const auto key = key_of(self, caf::actor_cast<caf::actor>(self->current_sender()));
+  if (const auto seed = s.seeds.extract(key); !seed.empty())
+    s.silent_seeds.erase(seed.mapped());
+  perform(self, s.mesh->session_up(key, up.peer, up.boot, up.dialled, now(self)));
+  if (up.peer != s.own.subject && s.mesh->session_of(up.peer))
+    perform(self, s.reach->session_up(up.peer, up.dialled, up.host, now(self)));
+}
+
+void received(Self self, const FromPeer& letter) {
+  auto& s = self->state;
+  const auto key = s.keys.find(caf::actor_cast<caf::actor_addr>(self->current_sender()));
+  if (key == s.keys.end())
+    return;
+  const auto& message = *letter.message;
+  if (const auto* ask = std::get_if<DialBackAsk>(&message))
+    perform(self, s.reach->receive(letter.from, *ask, now(self)));
+  else if (const auto* answer = std::get_if<DialBackAnswer>(&message))
+    perform(self, s.reach->receive(letter.from, *answer, now(self)));
+  else
+    perform(self, s.mesh->receive(key->second, message, now(self)));
 }
 
 void to_peer(Self self, const ToPeer& letter) {
@@ -133,6 +184,8 @@ void wire(Self self, WiringPtr& wiring) {
   introduce(before->scheduler, wiring->scheduler, true);
   introduce(before->store, wiring->store, false);
   introduce(before->api, wiring->api, true);
+  if (before->api != wiring->api)
+    tell(wiring->api, ReachNews{s.reach->reach()});
 }
 
 } // namespace
@@ -145,6 +198,7 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
   wired.mesh = caf::actor_cast<caf::actor>(self); // What it dials may end before the node knows us.
   s.wiring = std::make_shared<const Wiring>(std::move(wired));
   s.own = setup.own;
+  s.reach.emplace(s.own.addresses.empty() ? Address{} : s.own.addresses.front());
   s.mesh.emplace(std::move(setup.config), std::move(setup.own), setup.boot,
                  std::move(setup.remembered), setup.seed, now(self));
   self->set_down_handler([=](caf::down_msg& down) {
@@ -154,24 +208,15 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
   });
   perform(self, s.mesh->start(now(self)));
   return {
-      [=](const SessionOpened& up) {
-        const auto key = key_of(self, caf::actor_cast<caf::actor>(self->current_sender()));
-        if (const auto seed = self->state.seeds.extract(key); !seed.empty())
-          self->state.silent_seeds.erase(seed.mapped());
-        perform(self, self->state.mesh->session_up(key, up.peer, up.boot, up.dialled, now(self)));
-      },
+      [=](const SessionOpened& up) { session_opened(self, up); },
+      [=](const Probed& p) { perform(self, self->state.reach->probed(p.asker, p.reached, p.why)); },
       [=](const SessionEnded& end) {
         const auto key =
             self->state.keys.find(caf::actor_cast<caf::actor_addr>(self->current_sender()));
         if (key != self->state.keys.end())
           forget(self, key->second, end.why);
       },
-      [=](const FromPeer& letter) {
-        const auto key =
-            self->state.keys.find(caf::actor_cast<caf::actor_addr>(self->current_sender()));
-        if (key != self->state.keys.end())
-          perform(self, self->state.mesh->receive(key->second, *letter.message, now(self)));
-      },
+      [=](const FromPeer& letter) { received(self, letter); },
       [=](const ToPeer& letter) { to_peer(self, letter); },
       [=](const ConnectTo& to) { perform(self, self->state.mesh->connect(to.peer, now(self))); },
       [=](const OwnLoad& load) {
@@ -184,8 +229,10 @@ caf::behavior mesh_actor(Self self, MeshSetup setup, WiringPtr wiring) {
       [=](leave_atom) { perform(self, self->state.mesh->leave(now(self))); },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](wake_atom) {
-        if (woken(self, self->state.armed))
-          perform(self, self->state.mesh->wake(now(self)));
+        if (!woken(self, self->state.armed))
+          return;
+        perform(self, self->state.mesh->wake(now(self)));
+        perform(self, self->state.reach->wake(now(self)));
       },
   };
 }

@@ -16,6 +16,8 @@ struct MeshPorts {
       dial;
   std::function<void(const std::vector<PeerAddress>&)> save_peers;
   std::function<void(const Address& seed, const std::string& why)> seed_failed;
+  // Connects, hangs up, and tells the mesh (Probed). None: it cannot be tried.
+  std::function<void(const Address&, const NodeId& asker, const caf::actor& mesh)> probe = {};
 };
 
 struct MeshSetup {
@@ -31,6 +33,7 @@ struct MeshSetup {
 struct MeshShell {
   static inline const char* name = "mesh";
   std::optional<Membership> mesh;
+  std::optional<ReachTest> reach;
   std::optional<Time> armed;
   std::shared_ptr<const Codec> codec;
   MeshPorts ports;

@@ -5,6 +5,7 @@
 #include "actors/scheduler.hpp"
 #include "net/asio/link.hpp"
 #include "net/membership.hpp"
+#include "net/reach.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -23,7 +24,8 @@ namespace tessera {
 struct Wiring {
   caf::actor node, mesh, scheduler, store, api;
   std::vector<caf::actor> slots;
-  std::optional<Pause> pause;
+  std::optional<Pause> pause; // The owner's word, or else by his policy.
+  std::string policy;         // What his policy looks at; empty: he has none.
 };
 using WiringPtr = std::shared_ptr<const Wiring>;
 using MessagePtr = std::shared_ptr<const Message>;
@@ -45,6 +47,15 @@ struct SessionOpened { // Session to mesh.
   NodeId peer;
   std::uint64_t boot = 0;
   bool dialled = false;
+  std::string host = {}; // The other end's, as a number.
+};
+struct Probed { // From the port that probes, to mesh.
+  NodeId asker;
+  bool reached = false;
+  std::string why;
+};
+struct ReachNews { // Mesh to node and api: whether others can dial us.
+  Reach reach;
 };
 struct SessionEnded {
   std::string why;
@@ -192,6 +203,8 @@ CAF_ADD_TYPE_ID(tessera, (tessera::ConnectTo))
 CAF_ADD_TYPE_ID(tessera, (tessera::SessionOpened))
 CAF_ADD_TYPE_ID(tessera, (tessera::SessionEnded))
 CAF_ADD_TYPE_ID(tessera, (tessera::PeerNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::Probed))
+CAF_ADD_TYPE_ID(tessera, (tessera::ReachNews))
 CAF_ADD_TYPE_ID(tessera, (tessera::RecordNews))
 CAF_ADD_TYPE_ID(tessera, (tessera::RttNews))
 CAF_ADD_TYPE_ID(tessera, (tessera::OwnLoad))
@@ -243,6 +256,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ConnectTo)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SessionOpened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SessionEnded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PeerNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Probed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ReachNews)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RecordNews)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RttNews)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::OwnLoad)

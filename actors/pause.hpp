@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 // How long the owner of this machine wants it for himself. While he does, the node takes no work:
 // it stays in the mesh, and of jobs that are rooted here it merges and finishes what others bring.
@@ -14,6 +15,7 @@ inline constexpr std::chrono::seconds pause_max = std::chrono::hours(24 * 366);
 struct Pause { // In Unix time, so that it outlives the process.
   std::int64_t since_ms = 0;
   std::optional<std::int64_t> until_ms; // Nothing: until it is resumed.
+  std::string why = {};                 // "on battery", by the owner's policy; empty: his word.
 
   bool over(std::int64_t now_ms) const { return until_ms && *until_ms <= now_ms; }
   bool operator==(const Pause&) const = default;

@@ -11,10 +11,11 @@ const caf::actor& home_of(const Wiring& w, const M&) {
   return w.scheduler;
 }
 template<class M>
-concept MeshMessage =
-    std::is_same_v<M, Records> || std::is_same_v<M, Join> || std::is_same_v<M, ForwardJoin> ||
-    std::is_same_v<M, Neighbor> || std::is_same_v<M, NeighborReply> ||
-    std::is_same_v<M, Disconnect> || std::is_same_v<M, Shuffle> || std::is_same_v<M, ShuffleReply>;
+concept MeshMessage = std::is_same_v<M, Records> || std::is_same_v<M, Join> ||
+    std::is_same_v<M, ForwardJoin> || std::is_same_v<M, Neighbor> ||
+    std::is_same_v<M, NeighborReply> || std::is_same_v<M, Disconnect> ||
+    std::is_same_v<M, Shuffle> || std::is_same_v<M, ShuffleReply> ||
+    std::is_same_v<M, DialBackAsk> || std::is_same_v<M, DialBackAnswer>;
 template<MeshMessage M>
 const caf::actor& home_of(const Wiring& w, const M&) {
   return w.mesh;
@@ -34,10 +35,17 @@ const caf::actor& home_of(const Wiring& w, const M&) {
   return w.api;
 }
 
+// "10.0.0.5" of "10.0.0.5:7700", "::1" of "[::1]:7700".
+std::string host_of(const std::string& remote) {
+  const auto host = remote.substr(0, remote.rfind(':'));
+  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
 void announce(Self self) {
   const auto& s = self->state;
   if (s.peer)
-    self->send(s.wiring->mesh, SessionOpened{s.peer->id, s.peer->boot, s.dialled});
+    self->send(s.wiring->mesh,
+               SessionOpened{s.peer->id, s.peer->boot, s.dialled, host_of(s.link->remote())});
 }
 
 void on(Self self, SessionUp& up) {

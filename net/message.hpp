@@ -95,6 +95,20 @@ struct ShuffleReply {
   std::vector<PeerAddress> sample;
 };
 
+// Can you dial me? To a peer whom the asker dialled; it tries this port at the address that the
+// session comes from.
+struct DialBackAsk {
+  Address address; // As in the asker's record.
+};
+struct DialBackAnswer {
+  enum class Outcome : std::uint8_t {
+    reached = 0,
+    failed = 1,
+    not_tried = 2
+  } outcome = Outcome::not_tried;
+  std::string why; // When it failed.
+};
+
 // --- Jobs
 // -------------------------------------------------------------------------------------------------
 
@@ -444,6 +458,6 @@ using Message =
     std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect, Shuffle,
                  ShuffleReply, StealAsk, Grant, LeaseRefused, LeaseResult, Receipt, LeaseBeat,
                  LeaseTable, CancelJob, JobOver, JobQuery, JobAnswer, BlobAsk, BlobChunk,
-                 BlobMissing, KeepAsk, KeepAnswer, DetailAsk, Detail>;
+                 BlobMissing, KeepAsk, KeepAnswer, DetailAsk, Detail, DialBackAsk, DialBackAnswer>;
 
 } // namespace tessera

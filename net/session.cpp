@@ -110,6 +110,14 @@ struct Session::Machine {
   std::uint64_t granted = 0, received = 0;
   std::uint64_t freed = 0; // Of what was received: the owner is done with it.
 
+  // What was booked of a rate, and from when on it may be had.
+  struct Booking {
+    std::size_t bytes;
+    Time at;
+  };
+  std::optional<Booking> up_booked, down_booked;
+  std::size_t may_go = 0; // Of bulk, where there is an upload rate.
+
   Budget::Share share; // All of the above that holds messages.
 
   // Signs of life.
@@ -165,7 +173,14 @@ struct Session::Machine {
   void write_number(std::uint8_t kind, std::uint64_t number, Bytes& out);
   void write_piece(OutLane& lane, std::size_t budget, Bytes& out);
   void write_close(Bytes& out);
+  void pace(Time now);
+  void pace_upload(Time now);
+  void pace_download(Time now);
   std::size_t credit_left() const { return std::size_t(may_send - sent); }
+  // Of bulk: what may go now.
+  std::size_t bulk_budget() const {
+    return limits.upload ? std::min(credit_left(), may_go) : credit_left();
+  }
   bool queues_empty() const { return !control_out.cost() && !bulk_out.cost(); }
   bool close_ready() const { return close_out && queues_empty(); }
   bool has_output() const;
@@ -246,8 +261,10 @@ void Session::Machine::open(PeerHello peer, Time now, News& news) {
   reader = FrameReader{ciphers.receive, limits.rekey_frames};
   state = State::open;
   heard_at = now;
-  granted = window();
-  credit_due = true;
+  if (!limits.download) {
+    granted = window();
+    credit_due = true;
+  }
   ping_due = true; // At once: the owner wants to know how far it is.
   next_ping = now + limits.ping_every;
   renew_at = now + renewal();
@@ -332,13 +349,50 @@ void Session::Machine::got_pong(std::uint64_t number, Time now, News& news) {
   rtt = rtt ? (*rtt * 7 + sample) / 8 : sample;
 }
 
-// Batched: half a window at a time.
+// Batched: half a window at a time. Where there is a download rate, that says how much.
 void Session::Machine::give_back() {
+  if (limits.download)
+    return;
   const auto fresh = freed + window();
   if (fresh - granted < window() / 2)
     return;
   granted = fresh;
   credit_due = true;
+}
+
+void Session::Machine::pace(Time now) {
+  if (limits.upload && live())
+    pace_upload(now);
+  if (limits.download && state == State::open)
+    pace_download(now);
+}
+
+// Bulk that has credit gets its portions one by one.
+void Session::Machine::pace_upload(Time now) {
+  for (;;) {
+    if (up_booked && up_booked->at <= now)
+      may_go += std::exchange(up_booked, {})->bytes;
+    if (up_booked || !bulk_out.ready(credit_left()) || bulk_out.ready(bulk_budget()))
+      return;
+    const auto portion = limits.upload->portion();
+    up_booked = {portion, limits.upload->book(portion, now)};
+  }
+}
+
+// Credit beyond what the owner let go of is not to be had; nor much more than comes in soon.
+void Session::Machine::pace_download(Time now) {
+  for (;;) {
+    if (down_booked && down_booked->at <= now) {
+      granted += std::exchange(down_booked, {})->bytes;
+      credit_due = true;
+    }
+    const auto portion = limits.download->portion();
+    const auto unused = granted - received;
+    if (down_booked || unused + portion > limits.download->ahead() ||
+        granted + portion > freed + window())
+      return;
+    down_booked = {portion, limits.download->book(portion, now)};
+  }
 }
 
 void Session::Machine::write_number(std::uint8_t kind, std::uint64_t number, Bytes& out) {
@@ -351,8 +405,10 @@ void Session::Machine::write_piece(OutLane& lane, std::size_t budget, Bytes& out
   const auto cut = lane.next(budget);
   writer.write(cut.plaintext, out);
   counters.messages_out += cut.last;
-  if (&lane == &bulk_out)
-    sent += cut.cost;
+  if (&lane != &bulk_out)
+    return;
+  sent += cut.cost;
+  may_go -= limits.upload ? cut.cost : 0;
 }
 
 void Session::Machine::write_close(Bytes& out) {
@@ -376,8 +432,8 @@ bool Session::Machine::write_frame(Bytes& out, Time now) {
       ping_times.pop_front();
   } else if (control_out.ready(unlimited)) {
     write_piece(control_out, unlimited, out);
-  } else if (bulk_out.ready(credit_left())) {
-    write_piece(bulk_out, credit_left(), out);
+  } else if (bulk_out.ready(bulk_budget())) {
+    write_piece(bulk_out, bulk_budget(), out);
   } else if (close_ready()) {
     write_close(out);
   } else {
@@ -388,7 +444,7 @@ bool Session::Machine::write_frame(Bytes& out, Time now) {
 
 bool Session::Machine::has_output() const {
   return !handshake_out.empty() || pong || credit_due || ping_due || control_out.cost() ||
-         bulk_out.ready(credit_left()) || close_ready();
+         bulk_out.ready(bulk_budget()) || close_ready();
 }
 
 // Suspicion comes first, however late we wake: our own pause is not their silence.
@@ -406,16 +462,21 @@ std::vector<SessionNews> Session::received(ByteView bytes, Time now) {
   auto& m = *machine_;
   std::vector<SessionNews> news;
   m.counters.bytes_in += bytes.size();
+  const auto bulk = m.received;
   if (m.state == Machine::State::handshaking)
     m.shake(bytes, now, news);
   else if (m.live())
     m.read(bytes, now, news);
+  if (m.limits.download) // Bulk was booked before it came.
+    m.limits.download->spend(bytes.size() - std::min<std::size_t>(bytes.size(), m.received - bulk),
+                             now);
   m.count();
   m.listen(now);
+  m.pace(now);
   return news;
 }
 
-bool Session::send(Bytes message, Lane lane, Time) {
+bool Session::send(Bytes message, Lane lane, Time now) {
   auto& m = *machine_;
   if (m.state != Machine::State::open || message.size() > m.limits.message_bytes_max ||
       m.limits.outbox_bytes_max < m.outbox_bytes() + message.size() + message_overhead_bytes ||
@@ -423,6 +484,7 @@ bool Session::send(Bytes message, Lane lane, Time) {
     return false;
   (lane == Lane::bulk ? m.bulk_out : m.control_out).push(std::move(message));
   m.count();
+  m.pace(now);
   return true;
 }
 
@@ -436,6 +498,7 @@ void Session::consumed(std::size_t bytes, Lane lane, Time now) {
   m.listen(now);
   if (m.state == Machine::State::open)
     m.give_back();
+  m.pace(now);
 }
 
 bool Session::wants_input() const {
@@ -445,13 +508,17 @@ bool Session::wants_input() const {
 Bytes Session::take_output(std::size_t bytes_max, Time now) {
   auto& m = *machine_;
   auto out = std::exchange(m.handshake_out, {});
-  const auto waiting = m.control_out.cost() + std::min(m.bulk_out.cost(), m.credit_left());
+  const auto waiting = m.control_out.cost() + std::min(m.bulk_out.cost(), m.bulk_budget());
+  const auto bulk = m.sent;
   out.reserve(out.size() + std::min(bytes_max, waiting) + 256);
   while (out.empty() || out.size() + frame_bytes_max <= bytes_max)
     if (!m.write_frame(out, now))
       break;
   m.counters.bytes_out += out.size();
+  if (m.limits.upload) // Bulk was booked before it goes.
+    m.limits.upload->spend(out.size() - std::min<std::size_t>(out.size(), m.sent - bulk), now);
   m.count();
+  m.pace(now);
   return out;
 }
 
@@ -480,7 +547,10 @@ std::optional<Time> Session::next_wake() const {
     return m.handshake_until;
   if (!m.live())
     return {};
-  const auto next = std::min(m.next_ping, m.renew_at);
+  auto next = std::min(m.next_ping, m.renew_at);
+  for (const auto& booked : {m.up_booked, m.down_booked})
+    if (booked)
+      next = std::min(next, booked->at);
   if (m.choked())
     return next;
   const auto silent = m.suspected ? m.dead_at() : m.heard_at + m.limits.suspect_after;
@@ -502,6 +572,7 @@ std::vector<SessionNews> Session::wake(Time now) {
     m.next_ping = now + m.limits.ping_every;
   }
   m.count();
+  m.pace(now);
   return news;
 }
 

@@ -2,6 +2,7 @@
 
 #include "crypto/handshake.hpp"
 #include "net/budget.hpp"
+#include "net/rate.hpp"
 #include "net/time.hpp"
 
 #include <deque>
@@ -37,7 +38,10 @@ struct SessionLimits {
   std::size_t held_bytes_max = 4 << 20;
   // Of all sessions of the node: past our share of it we want no input, and refuse to send.
   std::shared_ptr<Budget> budget = nullptr; // None: no bound but those above.
-  std::uint64_t rekey_frames = 1 << 16;     // The wire's; smaller only in tests, at both ends.
+  // Of all sessions of the node: when bulk may go, and when credit for more of it is given. Control
+  // goes at once, and bulk waits for it. None: no bound.
+  std::shared_ptr<Rate> upload = nullptr, download = nullptr;
+  std::uint64_t rekey_frames = 1 << 16; // The wire's; smaller only in tests, at both ends.
   // By then the session ends, for a new handshake. Each draws its moment from the last quarter of
   // this, so that what was opened at one moment is not dialled again at one moment.
   Duration renew_within = std::chrono::hours(1);

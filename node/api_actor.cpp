@@ -9,7 +9,7 @@ int status_of(const std::string& code) {
       {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
       {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503},
       {"E110", 500}, {"E120", 500}, {"E306", 500}, {"E601", 409}, {"E462", 504}, {"E463", 400},
-      {"E464", 409}, {"E465", 403}, {"E467", 409}, {"E468", 400}, {"E469", 503}};
+      {"E464", 409}, {"E465", 403}, {"E467", 409}, {"E468", 400}, {"E469", 503}, {"E435", 410}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
@@ -67,6 +67,8 @@ void called(Self self, HttpRequest& request, const Caller& caller) {
     return invite(self, caller);
   if (is("GET", "/v1/peers"))
     return send_peers(self, caller);
+  if (is("GET", "/v1/usage"))
+    return send_usage(self, caller);
   if (is("GET", "/v1/kernels"))
     return list_kernels(self, caller);
   if (is("POST", "/v1/stop"))
@@ -164,6 +166,7 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
           self->state.early.push_back(std::move(call));
       },
       [=](const Roots& roots) { resumed(self, roots); },
+      [=](const JobsExpired& old) { expired(self, old); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
       [=](const JobNews& news) { job_news(self, news); },
       [=](const JobGone& gone) { self->state.working.erase(gone.job); },
@@ -175,6 +178,7 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
           self->state.records.erase(news.subject);
       },
       [=](const RttNews& news) { self->state.rtts[news.peer] = news.rtt; },
+      [=](const ReachNews& news) { self->state.reach = news.reach; },
       [=](const OwnLoad& load) { self->state.load = load; },
       [=](const NextPiece& next) { next_piece(self, next); },
       [=](const BlobHere& here) { pulled(self, here.blob, true); },

@@ -103,11 +103,13 @@ struct ApiShell {
   std::map<std::uint64_t, DetailAsked> details;
   std::size_t details_told = 0; // To others, within the last second.
 
-  std::map<JobId, JobStatus> working; // Jobs that have an actor here, as it told them last.
+  std::map<JobId, JobStatus> working;        // Jobs that have an actor here, as it told them last.
+  std::map<std::string, ExpiredJob> expired; // By their ids in hex; as many as the journal has.
   ModuleBook modules;
   std::map<NodeId, std::shared_ptr<const SignedRecord>> records;
   std::set<NodeId> up;
   std::map<NodeId, Duration> rtts;
+  Reach reach;
   OwnLoad load;
 };
 

@@ -63,6 +63,8 @@ void find_job(Self self, const std::string& prefix, const Caller& caller,
                            "ids have digits 0-9 and a-f, from 1 to 64 of them",
                            "see them all: tessera jobs --mesh"});
   ask(self, prefix, {}, [=](std::vector<JobStatus> jobs) {
+    if (jobs.empty() && refuse_expired(self, prefix, caller))
+      return;
     if (jobs.empty())
       refuse(caller, {"E414", "there is no job " + prefix, "no node of this mesh roots one",
                       "see them all: tessera jobs --mesh"});

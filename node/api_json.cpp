@@ -326,7 +326,8 @@ Json pause_json(const std::optional<Pause>& pause) {
   if (!pause)
     return nullptr;
   return {{"since_ms", pause->since_ms},
-          {"until_ms", pause->until_ms ? Json(*pause->until_ms) : Json(nullptr)}};
+          {"until_ms", pause->until_ms ? Json(*pause->until_ms) : Json(nullptr)},
+          {"why", pause->why.empty() ? Json(nullptr) : Json(pause->why)}};
 }
 
 std::uint32_t running_of(const Record& r) {

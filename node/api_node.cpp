@@ -34,6 +34,20 @@ Json working_json(Self self) {
   return list;
 }
 
+Json dialable(const Reach& reach) {
+  return reach.state == Reach::State::unknown ? Json(nullptr)
+                                              : Json(reach.state == Reach::State::yes);
+}
+
+Json reach_json(Self self) {
+  const auto& reach = self->state.reach;
+  return {{"dialable", dialable(reach)},
+          {"by", reach.by ? Json(to_text(*reach.by)) : Json(nullptr)},
+          {"by_name", reach.by ? Json(name_of(self, *reach.by)) : Json(nullptr)},
+          {"tried", reach.tried},
+          {"why", reach.why.empty() ? Json(nullptr) : Json(reach.why)}};
+}
+
 Json status_json(Self self) {
   const auto& s = self->state;
   const auto own = own_record(self);
@@ -47,9 +61,11 @@ Json status_json(Self self) {
           {"mesh_id", to_hex(s.setup.mesh.id)},
           {"open", s.setup.mesh.open()},
           {"listen", s.setup.listen},
+          {"reach", reach_json(self)},
           {"slots", own.slots},
           {"running", running_of(own)},
           {"pause", pause_json(s.wiring->pause)},
+          {"policy", s.wiring->policy.empty() ? Json(nullptr) : Json(s.wiring->policy)},
           {"peers", 1 + s.records.size()},
           {"jobs", s.working.size()},
           {"working", working_json(self)},
@@ -61,6 +77,7 @@ Json peers_json(Self self) {
   const auto& s = self->state;
   Json list = Json::array();
   list.push_back(peer_json({own_record(self), true, false, {}}));
+  list.back()["dialable"] = dialable(s.reach);
   for (const auto& [id, record] : s.records) {
     PeerView view{record->record, false, s.up.contains(id), {}};
     if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())

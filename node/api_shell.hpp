@@ -29,6 +29,9 @@ void ticked(Self self);
 // What this peer says of this job.
 void ask_about(Self self, const JobId& job, const NodeId& root, ApiShell::Found found);
 void arm_all(Self self);
+// Its result is gone, and it with it: said of an id that names it, in a refusal. False: of none.
+bool refuse_expired(Self self, const std::string& prefix, const Caller& caller);
+void expired(Self self, const JobsExpired& old);
 void list_jobs(Self self, bool mesh_wide, const Caller& caller);
 void one_job(Self self, std::string rest, const HttpRequest& request, const Caller& caller);
 
@@ -64,6 +67,10 @@ void next_piece(Self self, const NextPiece& next);
 void submit(Self self, const HttpRequest& http, const Caller& caller);
 void tried_leaf(Self self, WorkId id, std::uint64_t cpu_ns, const Error* why);
 void slot_died(Self self);
+
+// --- api_usage.cpp: who used this machine
+
+void send_usage(Self self, const Caller& caller);
 
 // --- api_node.cpp: the node and its peers
 

@@ -74,6 +74,12 @@ void JobBook::learned(const JobStatus& status, Time now) {
   }
 }
 
+void JobBook::forget(const JobId& id) {
+  std::erase(ended_, id);
+  begun_.erase(id);
+  rooted_.erase(id);
+}
+
 const JobStatus* JobBook::rooted(const JobId& id) const {
   const auto known = rooted_.find(id);
   return known == rooted_.end() ? nullptr : &known->second;

@@ -53,6 +53,7 @@ public:
 
   // --- What is rooted here.
   void learned(const JobStatus& status, Time now);
+  void forget(const JobId& id);                   // An ended one.
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
   void forget(const JobId& id);                   // One that has ended.
   std::vector<JobStatus> rooted(Time now) const;  // The newest first.

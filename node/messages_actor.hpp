@@ -3,6 +3,7 @@
 #include "actors/messages_actor.hpp"
 #include "node/http/server.hpp"
 #include "node/store/journal.hpp"
+#include "node/store/usage_book.hpp"
 #include "node/worker/worker.hpp"
 
 // What the node's own actors ask of store and slots, beyond what jobs do.
@@ -88,6 +89,23 @@ struct PauseSet {
   std::optional<Pause> pause; // Now, whatever became of its saving.
   Error why;                  // With a code: a restart of the node will not know it.
 };
+struct PolicySays { // Policy to node, when its verdict is another.
+  std::optional<Pause> pause;
+  std::string sources; // What it looks at.
+};
+struct UsedFor { // Slot to store.
+  NodeId submitter;
+  JobId job;
+  std::string kernel;
+  Usage usage;
+};
+struct UsageAsk {}; // To store; answered by UsageTold.
+struct UsageTold {
+  UsageBook::Told told;
+};
+struct JobsExpired { // Store to api: those that it has forgotten since.
+  std::vector<ExpiredJob> jobs;
+};
 struct ChildrenAsk {}; // To node; answered by Children.
 struct Children {
   std::vector<std::pair<std::string, caf::actor>> named; // As in the log; "session" many times.
@@ -112,6 +130,11 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePause))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseSet))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PolicySays))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::UsedFor))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::UsageAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::UsageTold))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::JobsExpired))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::LogAsk))
@@ -135,6 +158,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePause)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseSet)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PolicySays)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsedFor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsageAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsageTold)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobsExpired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogAsk)

@@ -1,7 +1,9 @@
 #include "node/node.hpp"
 
+#include "net/asio/probe.hpp"
 #include "node/cli/terminal.hpp"
 #include "node/node_actor.hpp"
+#include "node/owner/readings.hpp"
 #include "node/secret_file.hpp"
 #include "node/speed.hpp"
 #include "node/store/needed.hpp"
@@ -219,6 +221,7 @@ struct Node::Parts {
   WorkerLimits worker_limits(bool modules) const {
     WorkerLimits limits;
     limits.memory_bytes = options_.memory_bytes;
+    limits.cpu_percent = options_.cpu_percent;
     limits.modules = modules;
     return limits;
   }
@@ -285,7 +288,7 @@ struct Node::Parts {
     own_.cores = std::uint32_t(cores());
     own_.slots = options_.slots.value_or(std::uint32_t(std::max<std::uint64_t>(1, cores() - 1)));
     own_.slots_free = own_.slots;
-    own_.speed = measured_speed();
+    own_.speed = measured_speed() * options_.cpu_percent / 100;
     own_.kernels = own_kernels(modules_, options_.memory_bytes);
     own_.worker = {options_.memory_bytes, std::string{this_arch}};
   }
@@ -316,16 +319,23 @@ struct Node::Parts {
                          handshake(NoiseRole::initiator, expect), limits(), news_to(session));
   }
 
+  static std::shared_ptr<Rate> rate_of(std::uint64_t bytes) {
+    return bytes ? std::make_shared<Rate>(bytes) : nullptr;
+  }
+
   SessionLimits limits() const {
     SessionLimits all;
     all.budget = budget_;
+    all.upload = upload_;
+    all.download = download_;
     return all;
   }
 
   NodeSetup setup() {
     NodeSetup node;
-    node.store = {identity_->id(), options_.paths.journal, options_.paths.blobs,
-                  options_.blob_quota_bytes, codec_};
+    node.store = {
+        identity_->id(), options_.paths.journal, options_.paths.blobs, options_.blob_quota_bytes,
+        codec_,          options_.results_keep,  options_.blobs_keep};
     node.scheduler.self = own_.subject;
     node.scheduler.slots = own_.slots;
     node.scheduler.speed = own_.speed;
@@ -349,9 +359,24 @@ struct Node::Parts {
       node.slots.push_back({i, &zygote_, &io_->context, worker_limits(modules_)});
     node.board = board_;
     node.pause = pause_;
+    node.policy = policy();
     node.log = [this](const std::string& what) { log_->warn(what); };
     node.ended = [this](std::optional<Error> why) { ended_.set_value(std::move(why)); };
     return node;
+  }
+
+  std::optional<PolicySetup> policy() const {
+    if (!options_.when.any())
+      return {};
+    const auto machine =
+        std::make_shared<Machine>(options_.system_root, std::vector{::getpid(), zygote_.pid()});
+    return PolicySetup{
+        options_.when,
+        [machine](std::int64_t unix_ms, Time now) { return machine->read(unix_ms, now); },
+        [] {
+          const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+          return std::int64_t(std::chrono::floor<std::chrono::milliseconds>(unix_time).count());
+        }};
   }
 
   MeshPorts ports() {
@@ -364,6 +389,12 @@ struct Node::Parts {
               const Error error{"E302", "no answer from seed " + to_text(seed), why,
                                 "is a node listening there? it is tried again and again"};
               std::fprintf(stderr, "%s\n", to_text(error).c_str());
+            },
+            [this](const Address& address, const NodeId& asker, const caf::actor& mesh) {
+              tessera::probe(io_->context, address.host, address.port,
+                             [=](bool reached, std::string why) {
+                               caf::anon_send(mesh, Probed{asker, reached, std::move(why)});
+                             });
             }};
   }
 
@@ -467,6 +498,8 @@ struct Node::Parts {
   std::shared_ptr<const Codec> codec_;
   ActorSystemConfig config_;
   const std::shared_ptr<Budget> budget_ = std::make_shared<Budget>();
+  const std::shared_ptr<Rate> upload_ = rate_of(options_.upload_bytes),
+                              download_ = rate_of(options_.download_bytes);
   std::optional<Io> io_;
   std::optional<caf::actor_system> system_;
   std::unique_ptr<Listener> listener_;

@@ -70,6 +70,13 @@ void start_mesh(Self self) {
   s.wiring.mesh = self->spawn(mesh_actor, std::move(setup), wiring_of(self));
   keep(self, s.wiring.mesh, "mesh");
 }
+void start_policy(Self self) {
+  auto& s = self->state;
+  if (!s.setup.policy)
+    return;
+  s.policy = self->spawn<caf::detached>(policy_actor, *s.setup.policy, s.wiring.node);
+  keep(self, s.policy, "policy");
+}
 void start_slot(Self self, std::size_t number) {
   auto& s = self->state;
   s.wiring.slots.resize(s.setup.slots.size());
@@ -183,38 +190,54 @@ std::int64_t unix_ms(Self self) {
 
 void await_end_of_pause(Self self) {
   auto& s = self->state;
-  if (const auto& pause = s.wiring.pause; pause && pause->until_ms)
+  if (const auto& pause = s.by_owner; pause && pause->until_ms)
     arm(self, s.armed, now(self) + std::chrono::milliseconds(*pause->until_ms - unix_ms(self)));
 }
 
 template<class Then>
 void save_pause(Self self, Then then) {
-  self->request(self->state.wiring.store, caf::infinite, SavePause{self->state.wiring.pause})
+  self->request(self->state.wiring.store, caf::infinite, SavePause{self->state.by_owner})
       .then([=](const Kept& kept) mutable { then(kept.why); },
             [=](const caf::error&) mutable { // It died; its successor is told.
               then(Error{"E306", "the node's store died", "this is a bug", "say it again"});
             });
 }
 
-void set_pause(Self self, std::optional<Pause> pause) {
-  self->state.wiring.pause = std::move(pause);
+// His own word stands above his policy, which never ends it.
+void weigh_pauses(Self self) {
+  auto& s = self->state;
+  const auto& pause = s.by_owner ? s.by_owner : s.by_policy;
+  if (pause && !pause->why.empty() && (!s.wiring.pause || s.wiring.pause->why != pause->why))
+    s.setup.log("paused: " + pause->why);
+  s.wiring.pause = pause;
   rewire(self);
+}
+
+void set_pause(Self self, std::optional<Pause> pause) {
+  self->state.by_owner = std::move(pause);
+  weigh_pauses(self);
   await_end_of_pause(self);
+}
+
+void policy_says(Self self, const PolicySays& says) {
+  self->state.by_policy = says.pause;
+  self->state.wiring.policy = says.sources;
+  weigh_pauses(self);
 }
 
 caf::response_promise pause(Self self, const PauseFor& what) {
   auto promise = self->make_response_promise();
-  auto& now_paused = self->state.wiring.pause;
+  auto& s = self->state;
   set_pause(self, what.resume ? std::nullopt
-                              : std::optional{paused_for(now_paused, what.time, unix_ms(self))});
-  save_pause(self, [=, pause = now_paused](const Error& why) mutable {
+                              : std::optional{paused_for(s.by_owner, what.time, unix_ms(self))});
+  save_pause(self, [=, pause = s.wiring.pause](const Error& why) mutable {
     promise.deliver(PauseSet{pause, why});
   });
   return promise;
 }
 
 void look_at_pause(Self self) {
-  const auto& pause = self->state.wiring.pause;
+  const auto& pause = self->state.by_owner;
   if (!pause || !pause->over(unix_ms(self)))
     return await_end_of_pause(self);
   set_pause(self, {});
@@ -267,6 +290,8 @@ void restart(Self self, const caf::actor_addr& who, const std::string& what) {
     start_api(self);
   } else if (what == "mesh") {
     start_mesh(self);
+  } else if (what == "policy") {
+    return start_policy(self);
   } else if (what == "scheduler") {
     start_scheduler(self);
   } else if (what.starts_with("slot")) {
@@ -371,7 +396,7 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
   s.setup = std::move(setup);
   s.wiring.node = caf::actor_cast<caf::actor>(self);
   if (s.setup.pause && !s.setup.pause->over(unix_ms(self)))
-    s.wiring.pause = s.setup.pause;
+    s.by_owner = s.wiring.pause = s.setup.pause;
   self->set_down_handler([=](caf::down_msg& down) { child_down(self, down); });
   start_store(self);
   start_api(self);
@@ -382,6 +407,7 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
   start_mesh(self);
   rewire(self);
   await_end_of_pause(self);
+  start_policy(self);
   return {
       [=](const OpenRoot& open) { open_root(self, open); },
       [=](const OpenLeases& open) { open_leases(self, open); },
@@ -401,6 +427,12 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
       [=](ChildrenAsk) { return children(self); },
       [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const PauseFor& what) { return pause(self, what); },
+      [=](const ReachNews& news) {
+        if (news.reach.state == Reach::State::no)
+          self->state.setup.log("others cannot dial this node: " + news.reach.why +
+                                "; it works as long as it dials them; see: tessera status");
+      },
+      [=](const PolicySays& says) { policy_says(self, says); },
       [=](wake_atom) {
         if (woken(self, self->state.armed))
           look_at_pause(self);

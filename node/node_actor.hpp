@@ -5,6 +5,7 @@
 #include "actors/rounds_actor.hpp"
 #include "actors/scheduler_actor.hpp"
 #include "node/api_actor.hpp"
+#include "node/policy_actor.hpp"
 #include "node/slot_actor.hpp"
 #include "node/store_actor.hpp"
 
@@ -41,7 +42,8 @@ struct NodeSetup {
   ApiSetup api;
   std::vector<SlotSetup> slots;
   std::shared_ptr<Switchboard> board;
-  std::optional<Pause> pause; // As it was saved.
+  std::optional<Pause> pause;        // The owner's word, as it was saved.
+  std::optional<PolicySetup> policy; // None: he asks for nothing.
   std::function<void(const std::string& what)> log;
   std::function<void(std::optional<Error> why)> ended; // Once; nothing: it left in good order.
 };
@@ -52,6 +54,8 @@ struct NodeShell {
 
   NodeSetup setup;
   Wiring wiring;
+  caf::actor policy;
+  std::optional<Pause> by_owner, by_policy;        // In this order.
   std::map<caf::actor_addr, std::string> children; // And what each is, as in the log.
   std::map<caf::actor_addr, caf::actor> sessions;
   struct KnownJob {

@@ -72,12 +72,34 @@ void spawn_worker(Self self) {
   watch(self);
 }
 
+std::uint64_t at_most_ns(Duration d) {
+  return std::uint64_t(std::max<std::int64_t>(0, std::chrono::nanoseconds(d).count()));
+}
+
+std::uint64_t leaves_of(const SlotShell::Call& call) {
+  if (call.kind != SlotShell::Call::Kind::run)
+    return 0;
+  const auto leaves = Leaves::of(call.spec->spec.items, call.spec->spec.leaf_items);
+  return leaves ? leaves->tree.end(call.block) - leaves->tree.begin(call.block) : 0;
+}
+
+// Of a round: for the job that it is of.
+void account(Self self, const SlotShell::Call& call, const Usage& usage) {
+  if (!call.spec || usage == Usage{})
+    return;
+  const auto& spec = call.spec->spec;
+  tell(self->state.wiring->store,
+       UsedFor{spec.submitter, spec.round ? spec.parent : call.spec->id, spec.kernel, usage});
+}
+
 // What it was doing failed with `why`; whatever waited behind is no worse for it, but for calls
 // that `shared` says have the same to expect.
 template<class Shared>
 void replace_worker(Self self, const Error& why, Shared shared) {
   auto& s = self->state;
   const auto first = s.clock.first();
+  if (first) // What it took is not known any better.
+    account(self, s.calls.at(*first), {0, at_most_ns(now(self) - s.clock.since()), 0});
   unwatch(self);
   s.setup.zygote->kill(s.worker.pid);
   s.opened.clear();
@@ -226,13 +248,18 @@ void make_room(Self self) {
   s.opened.erase(oldest);
 }
 
+// What a call may take is meant of a whole processor.
+std::optional<Duration> stretched(std::optional<Duration> time, const WorkerLimits& limits) {
+  return time ? std::optional{*time * 100 / std::max(limits.cpu_percent, 1u)} : std::nullopt;
+}
+
 // A call into the worker's queue, and its time.
 void call(Self self, std::uint64_t number, Call what, WorkerRequest request,
           std::optional<Duration> may_take) {
   auto& s = self->state;
   const bool patient = what.kind == Call::Kind::prepare; // Somebody here asked for it just now.
   s.calls[number] = std::move(what);
-  s.clock.sent(number, may_take, now(self), patient);
+  s.clock.sent(number, stretched(may_take, s.setup.limits), now(self), patient);
   put(self, std::move(request));
 }
 
@@ -491,8 +518,13 @@ bool answered(Self self, WorkerReply& reply) {
   auto known = s.calls.extract(number);
   if (known.empty())
     throw std::runtime_error("a worker answered what it was not asked");
+  const auto began = s.clock.since();
   s.clock.answered(number, now(self));
   auto& call = known.mapped();
+  if (const auto* done = std::get_if<CallDone>(&reply))
+    account(self, call, {leaves_of(call), done->cpu_ns, done->output.size + done->pieces.size});
+  else
+    account(self, call, {0, at_most_ns(now(self) - began), 0});
   auto* failed = std::get_if<CallFailed>(&reply);
   const bool anew = failed && crowded(s, call, failed->error);
   if (failed)

@@ -17,7 +17,14 @@ constexpr std::size_t copies_max = 4096;
 constexpr std::size_t copies_at_once = 32; // Each has a few pulls.
 constexpr std::size_t released_max = 4096;
 constexpr std::size_t givers_max = 64;
+constexpr std::chrono::seconds housekeep_every{
+    10}; // A guess: so much of what was used is lost by a kill.
 constexpr auto output_stays = std::chrono::hours(24); // After its job is over here.
+
+std::int64_t unix_ms() {
+  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count();
+}
 
 void to_peer(Self self, const NodeId& peer, Message message) {
   tell(self->state.wiring->mesh, ToPeer{peer, std::make_shared<const Message>(std::move(message))});
@@ -420,8 +427,7 @@ void ended(Self self, const JournalEnd& end) {
   JournaledJob job;
   job.id = status.spec->id;
   job.state = status.state;
-  const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
-  job.ended_ms = std::chrono::duration_cast<std::chrono::milliseconds>(unix_time).count();
+  job.ended_ms = unix_ms();
   job.error = status.error;
   job.result = status.result;
   job.result_size = status.result_size;
@@ -473,6 +479,61 @@ JobStatus status_of(Self self, const JournaledJob& job, const SpecPtr& spec) {
   status.result = job.result;
   status.result_size = job.result_size;
   return status;
+}
+
+// --- What time takes: results nobody fetched, blobs nobody used; and who used this machine
+
+// Its result's blobs were pinned once for it.
+void unpin_result(Self self, const ExpiredJob& job) {
+  if (job.state != JobState::done)
+    return;
+  auto& blobs = *self->state.blobs;
+  for (const auto& blob : result_blobs(job.result, blobs))
+    blobs.unpin(blob);
+}
+
+// A journal that cannot be written forgets later.
+void expire(Self self) {
+  auto& s = self->state;
+  const auto now_ms = unix_ms();
+  s.blobs->at(now_ms / 1000);
+  const auto keep_ms = std::chrono::milliseconds(s.results_keep).count();
+  const auto old = s.journal->expire(now_ms - keep_ms, now_ms);
+  if (old && !old->empty()) {
+    for (const auto& job : *old)
+      unpin_result(self, job);
+    tell(s.wiring->api, JobsExpired{*old});
+  }
+  s.blobs->forget_unused_since(now_ms / 1000 - s.blobs_keep.count());
+}
+
+// What is not written now is written the next time.
+void save_usage(Self self) {
+  auto& s = self->state;
+  auto book = s.usage;
+  const auto unsaved = book.unsaved(unix_ms());
+  if (!unsaved.rows.empty() && s.journal->save_usage(unsaved))
+    s.usage = std::move(book);
+}
+
+void housekeep(Self self) {
+  auto& s = self->state;
+  save_usage(self);
+  expire(self);
+  const auto soon = std::min(s.results_keep, s.blobs_keep) / 4;
+  self->delayed_send(
+      self, std::clamp<std::chrono::seconds>(soon, std::chrono::seconds(1), housekeep_every),
+      tick_atom_v);
+}
+
+// An api that is new hears what is no more.
+void wire(Self self, WiringPtr& wiring) {
+  auto& s = self->state;
+  const auto before = std::exchange(s.wiring, std::move(wiring));
+  if (before->api == s.wiring->api)
+    return;
+  if (auto expired = s.journal->expired(); expired && !expired->empty())
+    tell(s.wiring->api, JobsExpired{std::move(*expired)});
 }
 
 Roots roots(Self self) {
@@ -534,7 +595,13 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
   s.blobs.emplace(std::move(*blobs));
   s.codec = std::move(setup.codec);
   s.self = setup.self;
+  s.results_keep = setup.results_keep;
+  s.blobs_keep = setup.blobs_keep;
+  if (const auto saved = s.journal->usage())
+    s.usage = UsageBook{*saved};
   s.wiring = std::move(wiring);
+  s.blobs->at(unix_ms() / 1000);
+  self->delayed_send(self, std::chrono::seconds(1), tick_atom_v); // Once what jobs need is pinned.
   return {
       [=](const PullFor& want) {
         pull_for(self, want, caf::actor_cast<caf::actor>(self->current_sender()));
@@ -563,6 +630,11 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](RootsAsk) { return roots(self); },
       [=](const LogAsk& ask) { return log_of(self, ask); },
       [=](const ForgetJob& what) { return forget(self, what); },
+      [=](const UsedFor& used) {
+        self->state.usage.add(used.submitter, used.job, used.kernel, used.usage, unix_ms());
+      },
+      [=](UsageAsk) { return UsageTold{self->state.usage.told(unix_ms())}; },
+      [=](tick_atom) { housekeep(self); },
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },
@@ -574,7 +646,7 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
         if (news.kind != PeerNews::Kind::up)
           each_pull(self, [&](Pull& pull) { return pull.missing(news.peer, now(self)); });
       },
-      [=](WiringPtr& wiring) { self->state.wiring = std::move(wiring); },
+      [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](wake_atom) {
         if (woken(self, self->state.armed))
           each_pull(self, [&](Pull& pull) { return pull.wake(now(self)); });

@@ -18,6 +18,8 @@ struct StoreSetup {
   std::filesystem::path journal, blobs;
   std::uint64_t quota_bytes = 0;
   std::shared_ptr<const Codec> codec;
+  std::chrono::seconds results_keep = std::chrono::hours(24);   // After a job's end.
+  std::chrono::seconds blobs_keep = std::chrono::hours(24 * 7); // What no job needs, after its use.
 };
 
 struct StoreShell {
@@ -26,6 +28,8 @@ struct StoreShell {
   std::optional<Blobs> blobs;
   std::shared_ptr<const Codec> codec;
   NodeId self;
+  std::chrono::seconds results_keep, blobs_keep;
+  UsageBook usage;
   WiringPtr wiring;
   struct Pulling {
     Pull pull;

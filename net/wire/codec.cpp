@@ -152,6 +152,8 @@ struct PacketWriter {
   void operator()(const BlobAsk& m) { to_wire(to.initBlobAsk(), m); }
   void operator()(const BlobChunk& m) { to_wire(to.initBlobChunk(), m); }
   void operator()(const BlobMissing& m) { to_wire(to.initBlobMissing(), m); }
+  void operator()(const DialBackAsk& m) { to_wire(to.initDialBackAsk(), m.address); }
+  void operator()(const DialBackAnswer& m) { to_wire(to.initDialBackAnswer(), m); }
 };
 
 Message message_in(wire::Packet::Reader from, const Sender& sender) {
@@ -212,6 +214,10 @@ Message message_in(wire::Packet::Reader from, const Sender& sender) {
     return from_wire(from.getDetailAsk());
   case wire::Packet::DETAIL:
     return from_wire(from.getDetail());
+  case wire::Packet::DIAL_BACK_ASK:
+    return DialBackAsk{from_wire(from.getDialBackAsk())};
+  case wire::Packet::DIAL_BACK_ANSWER:
+    return from_wire(from.getDialBackAnswer());
   }
   throw wire::Refusal{"a message is of an unknown kind"};
 }

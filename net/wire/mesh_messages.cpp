@@ -58,6 +58,17 @@ tessera::ForwardJoin from_wire(ForwardJoin::Reader from) {
           hops(from.getTtl())};
 }
 
+void to_wire(DialBackAnswer::Builder to, const tessera::DialBackAnswer& answer) {
+  to.setOutcome(std::uint8_t(answer.outcome));
+  to.setWhy(text_of(cleaned(answer.why)));
+}
+
+tessera::DialBackAnswer from_wire(DialBackAnswer::Reader from) {
+  using Outcome = tessera::DialBackAnswer::Outcome;
+  require(from.getOutcome() <= std::uint8_t(Outcome::not_tried), "an outcome that is none");
+  return {Outcome(from.getOutcome()), prose(from.getWhy())};
+}
+
 void to_wire(Neighbor::Builder to, const tessera::Neighbor& neighbor) {
   to.setHigh(neighbor.high);
 }

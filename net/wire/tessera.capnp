@@ -39,6 +39,8 @@ struct Packet {
     keepAnswer @24 :KeepAnswer;
     detailAsk @25 :DetailAsk;
     detail @26 :Detail;
+    dialBackAsk @27 :Address;
+    dialBackAnswer @28 :DialBackAnswer;
   }
 }
 
@@ -81,6 +83,11 @@ struct Record {
 struct PeerAddress {
   id @0 :Data;
   addresses @1 :List(Address);
+}
+
+struct DialBackAnswer {
+  outcome @0 :UInt8; # 0 reached, 1 failed, 2 not tried; more is refused.
+  why @1 :Text; # Prose.
 }
 
 struct ForwardJoin {
@@ -264,7 +271,7 @@ struct LeaseResult {
   job @0 :Data;
   lease @1 :UInt64;
   attempt @2 :UInt32;
-  sequence @3 :UInt64; # From 1. 0: asks for the receipt of the lease, and says nothing.
+  sequence @3 :UInt64; # From 1. 0: asks for the receipt of the lease, and says nothing but `undone`.
   done @4 :List(BlockResult); # At most 128.
   undone @5 :List(Block); # At most 1,024.
   failed @6 :List(Block); # At most 1,024.

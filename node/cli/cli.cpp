@@ -22,7 +22,7 @@ const std::map<std::string, Verb> answered{
     {"pause", cli::pause},      {"snooze", cli::pause},    {"resume", cli::resume},
     {"why", cli::why},          {"logs", cli::logs},       {"rm", cli::rm},
     {"watch", cli::watch_live}, {"service", cli::service}, {"completions", cli::complete},
-    {"man", cli::manual},
+    {"man", cli::manual},       {"config", cli::config},   {"top", cli::top},
 };
 
 // What the person asked for, as far as that is known before parsing.

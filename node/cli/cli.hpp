@@ -2,6 +2,7 @@
 
 #include "net/message.hpp"
 #include "node/cli/local.hpp"
+#include "node/owner/policy.hpp"
 #include "node/paths.hpp"
 
 #include <cstdint>
@@ -29,7 +30,14 @@ struct StartOptions {
   std::string name;                                    // Default: the host's name.
   std::uint64_t memory_bytes = std::uint64_t{1} << 30; // Of one worker.
   std::uint64_t blob_quota_bytes = std::uint64_t{8} << 30;
-  bool wasm = true; // Whether modules of others may run here.
+  bool wasm = true;                     // Whether modules of others may run here.
+  std::uint32_t cpu_percent = 100;      // Of one processor, for each worker.
+  std::uint64_t memory_total_bytes = 0; // Of all workers; in memory_bytes already. 0: no bound.
+  std::uint64_t upload_bytes = 0, download_bytes = 0; // A second, of all sessions. 0: no bound.
+  PolicySettings when;
+  std::chrono::seconds results_keep = std::chrono::hours(24);
+  std::chrono::seconds blobs_keep = std::chrono::hours(24 * 7);
+  std::filesystem::path system_root = "/"; // Of /proc, /sys and /dev.
   bool json = false;
 };
 

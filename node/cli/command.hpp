@@ -1,6 +1,7 @@
 #pragma once
 
 #include "node/cli/cli.hpp"
+#include "node/cli/settings.hpp"
 
 #include <chrono>
 #include <map>
@@ -73,10 +74,13 @@ struct Command {
   std::string help; // Or the version. Goes to stdout.
   Common common;
   StartOptions start;
+  Settings settings;    // Of `start` and `config`, wherever they stand.
+  bool example = false; // Of `config`.
+  bool once = false;    // Of `top`.
   Submission submission;
   Creation creation;
   Action action;
-  std::string subject;                       // JOB, or the kernel's NAME; may be empty for kernels.
+  std::string subject;                       // JOB, or a NAME; may be empty for kernels and config.
   std::string output;                        // Of `result` and `wait`.
   std::optional<unsigned> timeout;           // Of `wait`, in seconds.
   bool mesh_wide = false;                    // Of `jobs`.

@@ -9,7 +9,7 @@ Exit exit_of(std::string_view code, int status) {
     return Exit::usage;
   if (code == "E301" || code == "E305")
     return Exit::no_node;
-  if (code == "E410" || status == 404)
+  if (code == "E410" || status == 404 || status == 410)
     return Exit::not_found;
   if (status == 401 || status == 403)
     return Exit::denied;

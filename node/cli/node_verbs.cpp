@@ -68,6 +68,20 @@ std::string rtt_of(const Json& peer) {
   return text;
 }
 
+// Whether others can dial this node, as far as they said.
+std::string reach_text(const Json& status) {
+  const auto reach = status.value("reach", Json::object());
+  const auto by = short_node(text_at(reach, "by")) + " " + shown(text_at(reach, "by_name"));
+  const auto can = reach.value("dialable", Json{});
+  if (!can.is_boolean())
+    return number_at(status, "peers") > 1 ? "nobody could check yet" : "";
+  if (can == true)
+    return "can be dialled, " + by + " did";
+  const auto tried = number_at(reach, "tried");
+  return "cannot be dialled: " + shown(text_at(reach, "why")) + ", when " + by +
+         (tried > 1 ? " and others" : "") + " tried; open the port, or give --listen";
+}
+
 std::vector<std::string> row(const Json& peer) {
   const bool self = peer.value("self", Json{}) == true;
   return {short_node(text_at(peer, "id")) + (self ? " (me)" : ""),
@@ -76,7 +90,8 @@ std::vector<std::string> row(const Json& peer) {
           rtt_of(peer),
           slots_of(peer),
           shown(text_at(peer, "version")),
-          shown(text_at(peer, "state"))};
+          shown(text_at(peer, "state")) +
+              (peer.value("dialable", Json{}) == false ? ", cannot be dialled" : "")};
 }
 
 // "size=1024, 1 to 16384": default and bounds, as far as they are known.
@@ -219,6 +234,10 @@ void status(const Command& c, Terminal& terminal) {
   const auto paused = pause_text(s);
   if (!paused.empty())
     lines.insert(lines.begin() + 1, {"paused", paused});
+  if (const auto reach = reach_text(s); !reach.empty())
+    lines.insert(std::next(lines.begin(), paused.empty() ? 3 : 4), {"reach", reach});
+  if (const auto policy = shown(text_at(s, "policy")); !policy.empty())
+    lines.push_back({"works", policy});
   terminal.data(table(lines));
   std::vector<std::vector<std::string>> works{{"JOB", "KERNEL", "FOR"}};
   for (const auto& work : s.value("working", Json::array()))

@@ -15,10 +15,10 @@
 
 namespace tessera::cli {
 
-const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
-                                     "jobs",  "submit", "wait",   "result", "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume", "snooze", "why",
-                                     "logs",  "rm",     "watch",  "service"};
+const std::vector<std::string> verbs{"start", "stop",   "status", "id",      "invite", "peers",
+                                     "jobs",  "submit", "wait",   "result",  "cancel", "kernels",
+                                     "new",   "run",    "pause",  "resume",  "snooze", "why",
+                                     "logs",  "rm",     "watch",  "service", "config", "top"};
 
 const std::vector<std::string> hidden_verbs{"completions", "man"};
 
@@ -27,7 +27,7 @@ namespace {
 // What CLI11 writes into. It keeps addresses, so this stays where it is while parsing.
 struct Typed {
   Command command;
-  Settings settings;
+  std::map<std::string, std::vector<std::string>> flags; // Of settings, by their names.
   std::vector<std::string> params;
   std::string colour = "auto";
   std::string data;
@@ -49,29 +49,33 @@ void add_common(CLI::App& verb, Typed& t) {
       ->check(CLI::IsMember({"auto", "always", "never"}));
 }
 
-void add_setting(CLI::App& verb, Typed& t, const std::string& flag, const std::string& name,
-                 const std::string& type, const std::string& help) {
-  auto* option = verb.add_option(flag, t.settings[name], help)->type_name(type);
-  option->allow_extra_args(false);
-  if (name != "seed")
-    option->expected(1);
+// "Memory of one worker (default: 1GiB)"
+std::string help_of(const SettingInfo& setting) {
+  const std::string fallback = setting.kind == Kind::flag ? "" : setting.fallback;
+  return setting.help + (fallback.empty() ? "" : " (default: " + fallback + ")");
 }
 
-void add_start(CLI::App& verb, Typed& t) {
-  add_setting(verb, t, "--seed", "seed", "HOST:PORT", "A node of the mesh to join; repeatable");
-  add_setting(verb, t, "--listen", "listen", "HOST:PORT", "Where others reach this node");
-  add_setting(verb, t, "--join", "join", "INVITE", "Join the private mesh of this invite");
-  add_setting(verb, t, "--slots", "slots", "N", "Workers; 0 runs nothing (default: cores - 1)");
-  add_setting(verb, t, "--name", "name", "NAME", "What others see (default: the host's name)");
-  add_setting(verb, t, "--memory", "memory", "SIZE", "Memory of one worker (default: 1GiB)");
-  add_setting(verb, t, "--blob-quota", "blob_quota", "SIZE",
-              "Disk for inputs and results (default: 8GiB)");
-  add_setting(verb, t, "--api-port", "api_port", "PORT", "Of the local API (default: any)");
-  verb.add_flag_callback(
-      "--no-wasm", [&t] { t.settings["limits_wasm"] = {"false"}; },
-      "Run no WebAssembly modules, native kernels only");
-  verb.add_flag_callback(
-      "--open", [&t] { t.settings["open"] = {"true"}; }, "Anybody may join the mesh");
+// One that is true unless said otherwise has the opposite for a flag.
+void add_settings(CLI::App& verb, Typed& t) {
+  for (const auto& setting : setting_table()) {
+    if (setting.kind == Kind::flag) {
+      const bool no = std::string_view{setting.flag}.starts_with("--no-");
+      verb.add_flag_callback(
+          setting.flag, [&t, &setting, no] { t.flags[setting.name] = {no ? "false" : "true"}; },
+          no ? std::string{"Not: "} + setting.help : help_of(setting));
+      continue;
+    }
+    auto* option = verb.add_option(setting.flag, t.flags[setting.name], help_of(setting));
+    option->type_name(setting.wanted)->allow_extra_args(false);
+    if (!setting.list)
+      option->expected(1);
+  }
+}
+
+void add_config(CLI::App& verb, Typed& t) {
+  verb.add_option("name", t.command.subject, "One of them, in detail")->type_name("NAME");
+  verb.add_flag("--example", t.command.example, "A settings file that holds them all, as comments");
+  add_settings(verb, t);
 }
 
 void add_submit(CLI::App& verb, Typed& t) {
@@ -212,13 +216,15 @@ void add_verbs(CLI::App& app, Typed& t) {
     add_common(*verb, t);
     return verb;
   };
-  add_start(*add("start", "Run a node, here and now; Ctrl-C hands its work back"), t);
+  add_settings(*add("start", "Run a node, here and now; Ctrl-C hands its work back"), t);
   add("stop", "Stop the node, and wait until it is gone");
   add("status", "The node in a few lines");
   add_pause(*add("pause", "Take no work, and hand back what is there: the machine is yours"), t,
             "(default: until resumed)");
   add_pause(*add("snooze", "Pause for an hour"), t, "(default: 1h)");
   add("resume", "Take work again");
+  auto* top = add("top", "Who uses this machine, and how much");
+  top->add_flag("--once", t.command.once, "One table, and no more");
   add("id", "This node's id");
   add("invite", "The invite that lets another machine join");
   add("peers", "The nodes of the mesh");
@@ -246,6 +252,7 @@ void add_verbs(CLI::App& app, Typed& t) {
   add("kernels", "What can be run")
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("KERNEL");
+  add_config(*add("config", "The settings that start would use, and where each comes from"), t);
   add_new(*add("new", "Begin a task of your own"), t);
   add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
   add_service(*add("service", "Have the node run by itself, as a systemd user service"), t);
@@ -495,12 +502,15 @@ void take_common(Typed& t) {
                                    : Colour::automatic;
 }
 
-void take_start(Typed& t) {
-  std::erase_if(t.settings, [](const auto& setting) { return setting.second.empty(); });
-  fill(t.settings, settings_of_environment());
+void take_settings(Typed& t) {
+  auto& settings = t.command.settings;
+  for (auto& [name, values] : t.flags)
+    if (!values.empty())
+      settings[name] = {std::move(values), find_setting(name)->flag};
+  fill(settings, settings_of_environment());
   for (const auto& file : setting_files())
-    fill(t.settings, settings_of_file(file));
-  t.command.start = start_options(t.settings);
+    fill(settings, settings_of_file(file));
+  t.command.start = start_options(settings);
   t.command.start.paths = t.command.common.paths();
   t.command.start.json = t.command.common.json;
 }
@@ -558,8 +568,8 @@ Command parse(int argc, const char* const* argv) {
   check_submission(t.command);
   check_creation(t.command);
   check_output(t.command);
-  if (t.command.verb == "start")
-    take_start(t);
+  if (t.command.verb == "start" || (t.command.verb == "config" && !t.command.example))
+    take_settings(t);
   return std::move(t.command);
 }
 

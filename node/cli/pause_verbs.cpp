@@ -37,6 +37,12 @@ std::string pause_text(const Json& status) {
     return {};
   const auto until = pause.value("until_ms", Json{});
   const auto since = std::int64_t(number_at(pause, "since_ms"));
+  const auto why = shown(text_at(pause, "why"));
+  if (!why.empty() && !until.is_number())
+    return why + ", since " + time_text(since);
+  if (!why.empty())
+    return why + ", since " + time_text(since) + ", at least until " +
+           time_text(std::int64_t(number_at(pause, "until_ms")));
   if (!until.is_number())
     return "since " + time_text(since) + ", until resumed";
   const auto until_ms = std::int64_t(number_at(pause, "until_ms"));
@@ -60,8 +66,10 @@ void resume(const Command& c, Terminal& terminal) {
   const auto answer = api.post("/v1/resume");
   if (c.common.json)
     return terminal.json(answer);
-  terminal.note("this node takes work again");
-  terminal.next("tessera status");
+  const auto still = pause_text(answer);
+  terminal.note(still.empty() ? "this node takes work again"
+                              : "resumed, and paused by your policy: " + still);
+  terminal.next(still.empty() ? "tessera status" : "tessera config");
 }
 
 } // namespace tessera::cli

@@ -13,6 +13,8 @@ void resume(const Command& command, Terminal& terminal);
 void id(const Command& command, Terminal& terminal);
 void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
+void top(const Command& command, Terminal& terminal);
+void config(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
 
 void service(const Command& command, Terminal& terminal);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace tessera {
@@ -48,7 +49,9 @@ Result<Blobs> Blobs::open(fs::path folder, std::uint64_t quota) {
       continue;
     }
     std::copy(id->begin(), id->end(), digest.bytes.begin());
-    blobs.adopt(digest, file.file_size(failed));
+    struct stat info {};
+    const bool told = ::stat(file.path().c_str(), &info) == 0;
+    blobs.adopt(digest, told ? std::uint64_t(info.st_size) : 0, told ? info.st_mtime : 0);
   }
   blobs.make_room(0);
   return blobs;
@@ -58,14 +61,16 @@ fs::path Blobs::path_of(const BlobId& id) const {
   return folder_ / to_hex(id);
 }
 
-void Blobs::adopt(const BlobId& id, std::uint64_t size) {
+void Blobs::adopt(const BlobId& id, std::uint64_t size, std::int64_t used_s) {
   uses_.push_front(id);
-  entries_[id] = {size, uses_.begin()};
+  entries_[id] = {size, uses_.begin(), used_s};
   used_ += size;
 }
 
 void Blobs::touch(const BlobId& id) {
-  uses_.splice(uses_.begin(), uses_, entries_.at(id).use);
+  auto& entry = entries_.at(id);
+  uses_.splice(uses_.begin(), uses_, entry.use);
+  entry.used_s = std::max(entry.used_s, now_s_);
 }
 
 void Blobs::remove(const BlobId& id) {
@@ -90,6 +95,15 @@ bool Blobs::forget(std::uint64_t bytes) {
     remove(id);
   }
   return used_ < before;
+}
+
+void Blobs::forget_unused_since(std::int64_t unix_s) {
+  std::vector<BlobId> old;
+  for (const auto& [id, entry] : entries_)
+    if (entry.used_s < unix_s && !pins_.contains(id))
+      old.push_back(id);
+  for (const auto& id : old)
+    remove(id);
 }
 
 bool Blobs::make_room(std::uint64_t bytes) {
@@ -129,7 +143,7 @@ Status Blobs::put_named(const BlobId& id, ByteView bytes) {
     ::unlink(half.c_str());
     return written;
   }
-  adopt(id, bytes.size());
+  adopt(id, bytes.size(), now_s_);
   return Nothing{};
 }
 

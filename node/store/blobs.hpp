@@ -46,6 +46,10 @@ public:
   void drop(const BlobId& id); // Unpins it, and removes it if nobody else has it pinned.
   // Drops so many bytes at least of what is not pinned, the oldest first. False: there is none.
   bool forget(std::uint64_t bytes);
+  // What it is by the clock, for what is used from now on. A file that was here before was used
+  // when it was written, as far as anybody knows.
+  void at(std::int64_t unix_s) { now_s_ = unix_s; }
+  void forget_unused_since(std::int64_t unix_s); // What is not pinned.
   bool intact(const BlobId& id); // Reads it all; removes it if it is not what its name says.
 
   std::uint64_t bytes_used() const { return used_; }
@@ -55,6 +59,7 @@ private:
   struct Entry {
     std::uint64_t size = 0;
     std::list<BlobId>::iterator use;
+    std::int64_t used_s = 0; // Unix time.
   };
   struct Proofs {
     BlobId id;
@@ -64,7 +69,7 @@ private:
   Blobs(std::filesystem::path folder, std::uint64_t quota)
       : folder_(std::move(folder)), quota_(quota) {}
   std::filesystem::path path_of(const BlobId& id) const;
-  void adopt(const BlobId& id, std::uint64_t size);
+  void adopt(const BlobId& id, std::uint64_t size, std::int64_t used_s);
   void touch(const BlobId& id);
   void remove(const BlobId& id);
   bool make_room(std::uint64_t bytes);
@@ -73,6 +78,7 @@ private:
   std::filesystem::path folder_;
   std::uint64_t quota_;
   std::uint64_t used_ = 0;
+  std::int64_t now_s_ = 0;
   std::uint64_t written_ = 0; // Names temporary files.
   std::unordered_map<BlobId, Entry> entries_;
   std::list<BlobId> uses_; // Most recent first.

@@ -24,6 +24,11 @@ constexpr const char* schema = R"sql(
     job blob not null, number integer not null, at_ms integer not null, text text not null,
     primary key (job, number)) without rowid;
   create table if not exists peers (id blob, host text, port integer);
+  create table if not exists expired (
+    id blob primary key, state integer not null, ended_ms integer not null, expired_ms integer not null);
+  create table if not exists usage (
+    span integer not null, at integer not null, submitter blob not null, microtasks integer not null,
+    cpu_ns integer not null, bytes integer not null, primary key (span, at, submitter)) without rowid;
   create table if not exists pause (since_ms integer not null, until_ms integer);
 )sql";
 
@@ -395,6 +400,94 @@ Result<std::optional<BlobId>> Journal::result_of(const JobId& id) {
   if (!done.done())
     return db_->fault();
   return result;
+}
+
+Result<std::vector<ExpiredJob>> Journal::expire(std::int64_t ended_before_ms, std::int64_t now_ms,
+                                                std::int64_t at_once) {
+  std::vector<ExpiredJob> old;
+  Statement ended{db_->db, "select id, state, result, ended_ms from jobs where ended_ms > 0 and "
+                           "ended_ms < ? order by ended_ms limit ?"};
+  ended << ended_before_ms << at_once;
+  while (ended.row()) {
+    ExpiredJob job;
+    job.id = ended.fixed<Digest>();
+    job.state = JobState(ended.integer());
+    job.result = ended.fixed<Digest>();
+    job.ended_ms = ended.integer();
+    job.expired_ms = now_ms;
+    old.push_back(job);
+  }
+  if (!ended.done())
+    return db_->fault();
+  if (old.empty())
+    return old;
+  Statement remember{db_->db, "insert or replace into expired values (?, ?, ?, ?)"};
+  Statement prune{db_->db, "delete from expired where id in (select id from expired order by "
+                           "expired_ms desc, ended_ms desc limit -1 offset ?)"};
+  prune << expired_max;
+  const auto forgotten = db_->at_once([&] {
+    return std::all_of(old.begin(), old.end(),
+                       [&](const ExpiredJob& job) {
+                         remember.again();
+                         remember << job.id << std::int64_t(job.state) << job.ended_ms
+                                  << job.expired_ms;
+                         return remember.done() && Forget{db_->db, job.id}.done();
+                       }) &&
+           prune.done();
+  });
+  if (!forgotten)
+    return forgotten.error();
+  return old;
+}
+
+Result<std::vector<ExpiredJob>> Journal::expired() {
+  std::vector<ExpiredJob> all;
+  Statement known{db_->db,
+                  "select id, state, ended_ms, expired_ms from expired order by expired_ms"};
+  while (known.row()) {
+    ExpiredJob job;
+    job.id = known.fixed<Digest>();
+    job.state = JobState(known.integer());
+    job.ended_ms = known.integer();
+    job.expired_ms = known.integer();
+    all.push_back(job);
+  }
+  if (!known.done())
+    return db_->fault();
+  return all;
+}
+
+Status Journal::save_usage(const UsageBook::Unsaved& usage) {
+  Statement put{db_->db, "insert or replace into usage values (?, ?, ?, ?, ?, ?)"};
+  Statement drop{db_->db, "delete from usage where (span = 0 and at < ?) or (span = 1 and at < ?)"};
+  drop << usage.first_hour << usage.first_day;
+  return db_->at_once([&] {
+    return drop.done() && std::all_of(usage.rows.begin(), usage.rows.end(), [&](const auto& row) {
+             put.again();
+             put << std::int64_t(row.span) << row.at << row.submitter.view() << row.usage.microtasks
+                 << row.usage.cpu_ns << row.usage.bytes;
+             return put.done();
+           });
+  });
+}
+
+Result<std::vector<UsageRow>> Journal::usage() {
+  std::vector<UsageRow> rows;
+  Statement saved{db_->db, "select span, at, submitter, microtasks, cpu_ns, bytes from usage order "
+                           "by at desc"};
+  while (saved.row()) {
+    UsageRow row;
+    row.span = UsageRow::Span(saved.integer());
+    row.at = saved.integer();
+    row.submitter = saved.fixed<NodeId>();
+    row.usage.microtasks = std::uint64_t(saved.integer());
+    row.usage.cpu_ns = std::uint64_t(saved.integer());
+    row.usage.bytes = std::uint64_t(saved.integer());
+    rows.push_back(row);
+  }
+  if (!saved.done())
+    return db_->fault();
+  return rows;
 }
 
 Status Journal::save_peers(const std::vector<PeerAddress>& peers) {

@@ -4,6 +4,7 @@
 #include "actors/pause.hpp"
 #include "crypto/result.hpp"
 #include "net/message.hpp"
+#include "node/store/usage_book.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -28,6 +29,14 @@ struct JournaledJob {
   std::uint64_t result_size = 0;
   Bytes summary;  // What the node wants to tell about it afterwards, or to go on from; opaque here.
   LogEntries log; // jobs() tells those of jobs that run.
+};
+
+// One that had ended, and was forgotten since.
+struct ExpiredJob {
+  JobId id;
+  JobState state = JobState::done;
+  BlobId result;
+  std::int64_t ended_ms = 0, expired_ms = 0;
 };
 
 class Journal {
@@ -57,8 +66,18 @@ public:
   Result<std::optional<BlobId>> result_of(const JobId& id); // Nothing: it is not done.
   Result<std::vector<JournaledJob>> jobs();
 
+  // Jobs that ended before then are forgotten, the oldest first, at most so many at once; which.
+  // What they were is remembered, of the last expired_max.
+  static constexpr std::int64_t expired_max = 4096;
+  Result<std::vector<ExpiredJob>> expire(std::int64_t ended_before_ms, std::int64_t now_ms,
+                                         std::int64_t at_once = 64);
+  Result<std::vector<ExpiredJob>> expired();
+
   Status save_peers(const std::vector<PeerAddress>& peers);
   Result<std::vector<PeerAddress>> peers();
+
+  Status save_usage(const UsageBook::Unsaved& usage); // And drops what nobody wants.
+  Result<std::vector<UsageRow>> usage();
 
   Status save_pause(const std::optional<Pause>& pause);
   Result<std::optional<Pause>> pause();

@@ -162,6 +162,7 @@ using WorkerReply = std::variant<CallDone, CallFailed>;
 struct WorkerLimits {
   std::uint64_t memory_bytes = 1ull << 30; // RLIMIT_AS; RLIMIT_DATA where it runs modules.
   int nice = 10;
+  std::uint32_t cpu_percent = 100; // Of one processor.
   bool modules = false; // Whether it runs modules, so may make code and reserve address space.
 };
 

@@ -2,6 +2,7 @@
 #include "node/worker/sandbox.hpp"
 #include "node/worker/serve.hpp"
 #include "node/worker/system.hpp"
+#include "node/worker/throttle.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -129,6 +130,7 @@ struct Warmed {
 [[noreturn]] void worker_main(const Fd& socket, const WorkerLimits& limits, FindKernel find,
                               const Warmed& warmed) {
   ::prctl(PR_SET_NAME, "tessera-worker", 0, 0, 0);
+  hold_processor_to(limits.cpu_percent);
   OutPacket hello;
   const bool cold = limits.modules && !warmed.status;
   if (auto in = cold ? warmed.status : enter_sandbox(limits, socket.get()); !in) {

@@ -230,6 +230,7 @@ TEST_CASE("who is new hears who is there, and where it cares what is known of th
     CHECK(news[0].kind == PeerNews::Kind::up);
     CHECK(news[0].boot == 7);
     const auto records = successor.take<RecordNews>().size();
+    CHECK(successor.take<ReachNews>().size() == (who == &Wiring::api ? 1 : 0));
     rig.scheduler.clear();
     rig.store.clear();
     rig.api.clear();

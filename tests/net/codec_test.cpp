@@ -67,6 +67,14 @@ auto fields(const Neighbor& m) {
 auto fields(const NeighborReply& m) {
   return m.accepted;
 }
+auto fields(const DialBackAsk& m) {
+  const auto& [x1] = m;
+  return x1;
+}
+auto fields(const DialBackAnswer& m) {
+  const auto& [x1, x2] = m;
+  return std::tuple{x1, x2};
+}
 auto fields(const Disconnect& m) {
   return m.leaving;
 }

@@ -134,6 +134,8 @@ private:
   }
   void make(Neighbor& m) { m.high = coin(); }
   void make(NeighborReply& m) { m.accepted = coin(); }
+  void make(DialBackAsk& m) { m.address = address(); }
+  void make(DialBackAnswer& m) { m = {DialBackAnswer::Outcome(below(3)), prose()}; }
   void make(Disconnect& m) { m.leaving = coin(); }
   void make(Shuffle& m) {
     const auto p = peer();

@@ -220,6 +220,8 @@ TEST_CASE("a mistyped verb is met with the nearest one") {
     for (std::size_t cut = 0; cut < verb.size(); ++cut) {
       auto typed = verb;
       typed.erase(cut, 1);
+      if (typed == "top") // What is left of stop is a verb, too.
+        continue;
       const auto near = nearest(typed, verbs);
       const auto said = tessera_says({typed});
       CHECK(said.exit == 2);
@@ -297,9 +299,9 @@ TEST_CASE("a settings file that cannot be meant is refused") {
     CHECK(has(said.err, part));
   };
   wrong("slotz = 2\n", "E430", "did you mean slots?");
-  wrong("[limits]\nwasn = true\n", "E430", "did you mean limits_wasm?");
+  wrong("[limits]\nwasn = true\n", "E430", "did you mean limits.wasm?");
   wrong("[limit]\n", "E430", "limit");
-  wrong("[limits]\nwasm = 5\n", "E400", "limits_wasm");
+  wrong("[limits]\nwasm = 5\n", "E400", "limits.wasm");
   wrong("blob-quota = 2\n", "E430", "did you mean blob_quota?");
   wrong("[slots]\n", "E431", "slots");
   wrong("slots = [1, 2]\n", "E431", "one value");
