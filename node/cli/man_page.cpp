@@ -1,5 +1,5 @@
 #include "node/cli/cli_text.hpp"
-#include "node/cli/settings.hpp"
+#include "node/cli/setting_table.hpp"
 
 #include <algorithm>
 
@@ -145,27 +145,7 @@ void exit_status(std::string& out) {
          "\n";
 }
 
-std::string variable_of(std::string name) {
-  for (auto& c : name)
-    c = c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
-  return "TESSERA_" + name;
-}
-
-// What `start` says of the option that sets it.
-std::string help_of_setting(const CliText& text, const std::string& name) {
-  auto flag = "--" + name;
-  std::ranges::replace(flag, '_', '-');
-  for (const auto& verb : text.verbs)
-    for (const auto& option : verb.options)
-      if (verb.name == "start" && std::ranges::find(option.names, flag) != option.names.end())
-        return "As " + flag + " of tessera start.";
-  const auto low = name.find('_');
-  return "As " + name.substr(low == name.npos ? 0 : low + 1) +
-         (low == name.npos ? "" : " under [" + name.substr(0, low) + "]") +
-         " in the settings file.";
-}
-
-void environment(std::string& out, const CliText& text) {
+void environment(std::string& out) {
   section(out, "ENVIRONMENT");
   static constexpr std::pair<const char*, const char*> own[] = {
       {"TESSERA_DATA", "As --data of every verb."},
@@ -181,8 +161,8 @@ void environment(std::string& out, const CliText& text) {
       {"CLICOLOR_FORCE", "If set and not 0, colours also where there is no terminal."}};
   for (const auto& [name, meaning] : own)
     entry(out, bold(name), meaning);
-  for (const auto& name : setting_names)
-    entry(out, bold(variable_of(name)), help_of_setting(text, name));
+  for (const auto& setting : setting_table())
+    entry(out, bold(variable_of(setting)), std::string{setting.help} + ".");
   for (const auto& [name, meaning] : others)
     entry(out, bold(name), meaning);
 }
@@ -237,7 +217,7 @@ std::string man_page(const CliText& text) {
   for (const auto& option : text.common)
     entry(out, names_of(option), meaning(option));
   exit_status(out);
-  environment(out, text);
+  environment(out);
   files(out);
   examples(out);
   section(out, "SEE ALSO");
