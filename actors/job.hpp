@@ -91,12 +91,18 @@ struct JobEnded { // Root: the job is over. Result only when done.
   Error error;
   RoundEnd round = {};
 };
+// Root, while it is watched: of a block run here or returned, or of siblings merged. For people.
+struct PartDone {
+  Block block;
+  std::optional<NodeId> node; // Who ran it; nothing: several did.
+  bool merged = false;
+};
 struct JobIdle {     // Nothing of this job is left here; the shell may end the actor.
   bool keep = false; // But for blobs that the job's result names.
 };
 
-using JobEffect =
-    std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, JobEnded, JobIdle>;
+using JobEffect = std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, PartDone,
+                               JobEnded, JobIdle>;
 using JobEffects = std::vector<JobEffect>;
 
 // For people, events and tests.
@@ -112,6 +118,8 @@ struct JobCounters {
   std::uint64_t copies_asked = 0; // Of others, of ordered output.
   std::uint64_t outputs_lost = 0; // With all who held it.
   std::uint64_t conflicts = 0;    // Different digests for one block: evidence of a lie, or a bug.
+
+  bool operator==(const JobCounters&) const = default;
 };
 
 class Job {
@@ -166,12 +174,15 @@ public:
   JobEffects pause(Time now);
   JobEffects resume(Time now);
 
+  void watch(bool watched); // Whether PartDone is wanted.
+
   std::optional<Time> next_wake() const;
   JobEffects wake(Time now);
 
   const SignedSpec& spec() const;
   bool rooted() const;
-  JobStatus status(Time now) const; // Meaningful at the root; at a lessee: its own part.
+  std::vector<BlockResult> frontier() const; // Of the root's lease, lowest first; none once ended.
+  JobStatus status(Time now) const;          // Meaningful at the root; at a lessee: its own part.
   const JobCounters& counters() const;
   void check() const; // L1 - L4, aborts.
 
