@@ -30,6 +30,10 @@ Tiling tiling_of(const Params& params, const PictureHead& head) {
   return {head.width, head.height, std::uint32_t(param<std::int64_t>(params, "tile"))};
 }
 
+std::uint32_t channels_of(Op op, const PictureHead& head) {
+  return op == Op::box || op == Op::gauss ? head.channels : 1;
+}
+
 class FilterRun : public KernelRun {
 public:
   FilterRun(const Params& params, const PictureHead& head, ByteView pixels)
@@ -40,7 +44,7 @@ public:
       halo_ = std::uint32_t(param<std::int64_t>(params, "radius"));
     else
       halo_ = op_ == Op::gauss ? std::uint32_t(weights_.size() - 1) : op_ == Op::edge;
-    channels_ = op_ == Op::box || op_ == Op::gauss ? head.channels : 1;
+    channels_ = channels_of(op_, head);
   }
 
   Status run(std::uint64_t begin, std::uint64_t end, Bytes& out) override {
@@ -137,6 +141,13 @@ public:
     if (auto checked = check_derived_items("filter", items, tiles); !checked)
       return checked.error();
     return Plan{tiles, 1};
+  }
+
+  std::optional<TiledPicture> picture(const Params& params, ByteView head_bytes) const override {
+    const auto head = get_head(head_bytes);
+    if (!head)
+      return std::nullopt;
+    return TiledPicture{tiling_of(params, *head), channels_of(op_of(params), *head)};
   }
 
   Status prepare(const Params&, ByteView input, Bytes& out) const override {

@@ -4,6 +4,7 @@
 #include "crypto/result.hpp"
 #include "node/kernels/tiling.hpp"
 
+#include <functional>
 #include <optional>
 
 // Pictures: read from PNG and JPEG files into raw pixels, and written as PNG from tiles. Reading is
@@ -29,6 +30,12 @@ std::optional<PictureHead> get_head(ByteView raw); // Nothing: no raw picture st
 // what is transparent is laid on white. E422: unreadable, cut off, or too large; `out` is then
 // unspecified.
 Status read_picture(ByteView file, Bytes& out);
+
+// A PNG file row by row, none of it kept: `head` may refuse it, `row` gets gray or RGB. E422, also
+// for one that is interlaced.
+using PngHead = std::function<Status(const PictureHead&)>;
+using PngRow = std::function<void(std::uint32_t y, ByteView row)>;
+Status scan_png(ByteView file, const PngHead& head, const PngRow& row);
 
 // Appends a PNG of the tiles' bytes (a whole root partial; its size is the caller's to check).
 Status write_png(const Tiling& tiling, std::uint32_t channels, ByteView tiles, Bytes& out);
