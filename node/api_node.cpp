@@ -13,6 +13,14 @@ Record own_record(Self self) {
   return record;
 }
 
+PeerView view_of(Self self, const NodeId& id, const Record& record) {
+  const auto& s = self->state;
+  PeerView view{record, false, s.up.contains(id), {}};
+  if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())
+    view.rtt_ms = std::chrono::duration<double, std::milli>(rtt->second).count();
+  return view;
+}
+
 // What this node has a hand in, and for whom.
 Json working_json(Self self) {
   Json list = Json::array();
@@ -33,6 +41,8 @@ Json working_json(Self self) {
   }
   return list;
 }
+
+} // namespace
 
 Json status_json(Self self) {
   const auto& s = self->state;
@@ -60,16 +70,20 @@ Json peers_json(Self self) {
   const auto& s = self->state;
   Json list = Json::array();
   list.push_back(peer_json({own_record(self), true, false, {}}));
-  for (const auto& [id, record] : s.records) {
-    PeerView view{record->record, false, s.up.contains(id), {}};
-    if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())
-      view.rtt_ms = std::chrono::duration<double, std::milli>(rtt->second).count();
-    list.push_back(peer_json(view));
-  }
+  for (const auto& [id, record] : s.records)
+    list.push_back(peer_json(view_of(self, id, record->record)));
   return {{"schema", 1}, {"peers", std::move(list)}};
 }
 
-} // namespace
+std::optional<Json> one_peer_json(Self self, const NodeId& peer) {
+  const auto& s = self->state;
+  if (peer == s.setup.own.subject)
+    return peer_json({own_record(self), true, false, {}});
+  const auto known = s.records.find(peer);
+  if (known == s.records.end())
+    return std::nullopt;
+  return peer_json(view_of(self, peer, known->second->record));
+}
 
 void send_status(Self self, const Caller& caller) {
   answer(caller, 200, status_json(self));

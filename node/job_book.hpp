@@ -52,7 +52,8 @@ public:
   JobBook(JobBookConfig config, std::uint64_t seed);
 
   // --- What is rooted here.
-  void learned(const JobStatus& status, Time now);
+  // Says which ended job made room, if one did.
+  std::optional<JobId> learned(const JobStatus& status, Time now);
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
   std::vector<JobStatus> rooted(Time now) const;  // The newest first.
   // A word on a job: one that has not ended here goes on ageing while nothing new is told of it.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "actors/messages_actor.hpp"
+#include "node/event_log.hpp"
 #include "node/http/server.hpp"
+#include "node/kernels/preview.hpp"
 #include "node/store/journal.hpp"
 #include "node/worker/worker.hpp"
 
@@ -63,6 +65,40 @@ struct NextPiece { // From the server to api: of a result that goes out piece by
   std::uint64_t fetch = 0;
   std::function<void(std::shared_ptr<const Bytes>)> give; // Empty: nobody wants more.
 };
+using EventsPtr = std::shared_ptr<const Events>;
+struct EventBatch { // Api to its streams.
+  EventsPtr events;
+};
+struct StreamBegin { // Api to a stream that goes on behind an event it had; or cannot.
+  std::uint64_t after = 0;
+  EventsPtr events; // Null: they are gone.
+};
+struct SnapshotAsk {}; // A stream to the api; answered by Snapshot.
+struct Snapshot {
+  std::uint64_t id = 0;
+  std::shared_ptr<const std::string> frame;
+};
+struct StreamReady { // From the server to a stream: what went before is written.
+  std::function<void(std::shared_ptr<const Bytes>)> give;
+};
+struct PaintWork { // Api to its painter; answered by Painted.
+  struct Piece {
+    std::uint64_t first = 0, end = 0; // Tiles.
+    FdPtr file;                       // Null: in `bytes`.
+    Bytes bytes;
+  };
+  std::shared_ptr<Preview> preview; // The painter's until it answers.
+  std::vector<Piece> pieces;
+  FdPtr whole; // Instead: the finished picture's file.
+};
+struct Painted {
+  std::shared_ptr<const Bytes> png;
+  Error why; // With a code: there is none.
+};
+struct BlobCountAsk {}; // To store.
+struct BlobCount {
+  std::uint64_t blobs = 0, bytes = 0, quota = 0;
+};
 struct SavePeers { // To store.
   std::vector<PeerAddress> peers;
 };
@@ -76,6 +112,12 @@ struct PauseFor { // Api to node; answered by PauseSet.
 struct PauseSet {
   std::optional<Pause> pause; // Now, whatever became of its saving.
   Error why;                  // With a code: a restart of the node will not know it.
+};
+struct FollowWork { // Api to node: whether jobs are to tell of their work as it is done.
+  bool followed = false;
+};
+struct LogNews { // Node to api: a line of its log.
+  std::string level, text;
 };
 struct ChildrenAsk {}; // To node; answered by Children.
 struct Children {
@@ -101,6 +143,17 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePeers))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::SavePause))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::PauseSet))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::FollowWork))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::LogNews))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::EventBatch))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::StreamBegin))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::SnapshotAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Snapshot))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::StreamReady))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PaintWork))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Painted))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::BlobCountAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::BlobCount))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
 CAF_END_TYPE_ID_BLOCK(tessera_node)
@@ -121,5 +174,16 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePeers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SavePause)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PauseSet)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FollowWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::EventBatch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::StreamBegin)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SnapshotAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::StreamReady)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PaintWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Painted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobCountAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobCount)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)

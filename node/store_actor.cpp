@@ -529,6 +529,10 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       [=](const BeginRound& begin, const caf::actor& who) { begin_round(self, begin, who); },
       [=](const JournalEnd& end) { ended(self, end); },
       [=](RootsAsk) { return roots(self); },
+      [=](BlobCountAsk) {
+        const auto& blobs = *self->state.blobs;
+        return BlobCount{blobs.count(), blobs.bytes_used(), blobs.quota_bytes()};
+      },
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },

@@ -48,6 +48,7 @@ public:
   bool forget(std::uint64_t bytes);
   bool intact(const BlobId& id); // Reads it all; removes it if it is not what its name says.
 
+  std::size_t count() const { return entries_.size(); }
   std::uint64_t bytes_used() const { return used_; }
   std::uint64_t quota_bytes() const { return quota_; }
 

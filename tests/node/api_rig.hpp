@@ -31,6 +31,8 @@ struct Told {
   std::vector<StartFor> started;
   std::vector<JobId> dropped;
   std::vector<PrepareFor> prepared;
+  std::vector<bool> followed; // Whether work is to be told of.
+  int frontiers = 0;
 };
 
 // What store and slot say.
@@ -43,6 +45,8 @@ struct Script {
   Prepared input;
   std::function<std::uint64_t(std::uint64_t leaf)> leaf_ns; // None: no answer.
   Error leaf_fails;
+  std::vector<BlockResult> frontier; // Of every job.
+  BlobCount blobs{3, 3000, 9000};
 };
 
 inline FdPtr file_of(const Bytes& bytes) {
@@ -51,8 +55,14 @@ inline FdPtr file_of(const Bytes& bytes) {
   return fd;
 }
 
-inline caf::behavior node_stub(caf::event_based_actor*, Told* told) {
-  return {[=](const OpenRoot& open) { told->opened.push_back(open); },
+inline caf::behavior node_stub(caf::event_based_actor*, Told* told, const Script* script) {
+  return {[=](const FollowWork& follow) { told->followed.push_back(follow.followed); },
+          [=](const FrontierAsk&) {
+            ++told->frontiers;
+            return Frontier{script->frontier};
+          },
+          [=](ChildrenAsk) { return Children{}; },
+          [=](const OpenRoot& open) { told->opened.push_back(open); },
           [=](const PauseFor& pause) -> PauseSet {
             told->pauses.push_back(pause);
             return told->pause_set;
@@ -87,6 +97,7 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
         }
         return answer;
       },
+      [=](BlobCountAsk) { return script->blobs; },
       [=](const PullFor& pull) {
         told->pulls.push_back(pull);
         const auto to = caf::actor_cast<caf::actor>(self->current_sender());
@@ -150,7 +161,7 @@ public:
   explicit Api(const MeshMembership& mesh = found_mesh(), bool resumed = true,
                std::vector<std::string> kernels = {}) {
     auto wiring = std::make_shared<Wiring>();
-    wiring->node = system_.spawn(node_stub, &told);
+    wiring->node = system_.spawn(node_stub, &told, &script);
     wiring->mesh = system_.spawn(mesh_stub, &told);
     wiring->scheduler = system_.spawn(scheduler_stub, &told);
     wiring->store = system_.spawn(store_stub, &told, &script);
@@ -166,6 +177,8 @@ public:
     setup.mesh = mesh;
     setup.listen = "10.0.0.5:7700";
     setup.seed = 7;
+    setup.painter_apart = false;
+    setup.unix_ms_at_zero = 1'700'000'000'000;
     setup.started = clock().now();
     wiring->api = api_ = system_.spawn(api_actor, setup, wiring);
     wiring_ = wiring;
@@ -186,6 +199,7 @@ public:
     request->method = method;
     request->path = path;
     request->query = std::move(query);
+    request->headers = headers;
     request->body = to_bytes(view(body));
     tell(HttpCall{request, [answer](HttpReply reply) {
                     CHECK(!answer->there); // Once.
@@ -213,6 +227,8 @@ public:
     for (const auto* line : {"title", "detail", "fix"})
       CHECK(json.at(line) != "");
   }
+
+  std::map<std::string, std::string> headers; // Of all calls.
 
   template<class M>
   void tell(M message) {
