@@ -65,6 +65,8 @@ std::optional<std::string> name_in(std::string_view path, std::string_view patte
       !path.ends_with(after))
     return std::nullopt;
   const auto name = path.substr(before.size(), path.size() - before.size() - after.size());
+  if (name.empty() && after.empty())
+    return std::nullopt;
   return name.find('/') == name.npos ? std::optional{std::string{name}} : std::nullopt;
 }
 
