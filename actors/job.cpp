@@ -380,6 +380,13 @@ JobEffects Job::wake(Time now) {
 std::optional<Time> Job::next_wake() const {
   return machine_->next_wake();
 }
+void Job::watch(bool watched) {
+  machine_->watched = watched;
+}
+std::vector<BlockResult> Job::frontier() const {
+  const auto* h = machine_->find_held(root_key);
+  return h && h->rooted() ? h->ledger.frontier() : std::vector<BlockResult>{};
+}
 const SignedSpec& Job::spec() const {
   return *machine_->spec;
 }

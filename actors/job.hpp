@@ -99,12 +99,18 @@ struct JobEnded { // Root: the job is over. Result only when done.
   RoundEnd round = {};
   LogEntries log = {}; // All of it.
 };
+// Root, while it is watched: of a block run here or returned, or of siblings merged. For people.
+struct PartDone {
+  Block block;
+  std::optional<NodeId> node; // Who ran it; nothing: several did.
+  bool merged = false;
+};
 struct JobIdle {     // Nothing of this job is left here; the shell may end the actor.
   bool keep = false; // But for blobs that the job's result names.
 };
 
-using JobEffect =
-    std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, JobEnded, JobIdle>;
+using JobEffect = std::variant<SendTo, StartWork, PullBlob, JournalBlocks, QueueReport, PartDone,
+                               JobEnded, JobIdle>;
 using JobEffects = std::vector<JobEffect>;
 
 // For people, events and tests.
@@ -121,6 +127,8 @@ struct JobCounters {
   std::uint64_t copies_asked = 0; // Of others, of ordered output.
   std::uint64_t outputs_lost = 0; // With all who held it.
   std::uint64_t conflicts = 0;    // Different digests for one block: evidence of a lie, or a bug.
+
+  bool operator==(const JobCounters&) const = default;
 };
 
 class Job {
@@ -178,12 +186,15 @@ public:
   JobEffects pause(Time now);
   JobEffects resume(Time now);
 
+  void watch(bool watched); // Whether PartDone is wanted.
+
   std::optional<Time> next_wake() const;
   JobEffects wake(Time now);
 
   const SignedSpec& spec() const;
   bool rooted() const;
-  JobStatus status(Time now) const; // Meaningful at the root; at a lessee: its own part.
+  std::vector<BlockResult> frontier() const; // Of the root's lease, lowest first; none once ended.
+  JobStatus status(Time now) const;          // Meaningful at the root; at a lessee: its own part.
   const JobCounters& counters() const;
   // `log_since`: the first entry of its log that is wanted; 0: none.
   JobView view(std::uint64_t log_since, Time now) const;

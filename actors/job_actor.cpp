@@ -24,9 +24,35 @@ void tell_parent(Self self) {
                                : RoundNews{s.job->status(now(self)), {}, {}});
 }
 
+const JobId& shown_id(Self self) {
+  const auto& spec = self->state.spec->spec;
+  return spec.round > 0 ? spec.parent : id_of(self);
+}
+
+void tell_work(Self self) {
+  auto& s = self->state;
+  if (s.job->counters() != s.counted)
+    tell(s.wiring->api, CountNews{id_of(self), s.counted = s.job->counters()});
+  if (!s.parts.empty() || !s.steals.empty())
+    tell(s.wiring->api,
+         WorkNews{shown_id(self), std::exchange(s.parts, {}), std::exchange(s.steals, {})});
+}
+
+void saw_steal(Self self, const NodeId& from, const NodeId& to, const std::vector<Lease>& leases) {
+  auto& s = self->state;
+  const BlockTree tree{s.spec->spec.leaves()};
+  StealSeen seen{from, to, 0};
+  for (const auto& lease : leases)
+    for (const auto& block : lease.blocks)
+      seen.leaves += tree.valid(block) ? tree.size(block) : 0;
+  if (s.wiring->followed && seen.leaves > 0 && s.steals.size() < parts_told_max)
+    s.steals.push_back(seen);
+}
+
 void tell_status(Self self) {
   auto& s = self->state;
   s.told_soon = false;
+  tell_work(self);
   if (is_round(self))
     tell_parent(self);
   else if (!s.ended) // Else the store tells it, when the journal has it.
@@ -56,6 +82,8 @@ void report(Self self) {
 }
 
 void on(Self self, SendTo& send) {
+  if (const auto* grant = std::get_if<Grant>(&send.message))
+    saw_steal(self, self->state.own, send.to, grant->leases);
   self->send(self->state.wiring->mesh,
              ToPeer{send.to, std::make_shared<const Message>(std::move(send.message))});
 }
@@ -79,6 +107,13 @@ void on(Self self, QueueReport& queue) {
   self->state.report = queue;
   report(self);
 }
+void on(Self self, PartDone& part) {
+  auto& s = self->state;
+  const BlockTree tree{s.spec->spec.leaves()};
+  if (s.parts.size() >= parts_told_max)
+    tell_work(self);
+  add_part(s.parts, {tree.begin(part.block), tree.size(part.block), part.node, part.merged});
+}
 void on(Self self, JobEnded& end) {
   auto& s = self->state;
   for (const auto& slot : s.wiring->slots) // Whatever still runs of it is for nobody.
@@ -91,6 +126,7 @@ void on(Self self, JobEnded& end) {
 }
 void on(Self self, JobIdle& idle) {
   auto& s = self->state;
+  tell_work(self);
   if (!s.job->rooted()) // What a root has, goes with the end in its journal.
     self->send(s.wiring->store, ReleaseJob{id_of(self), idle.keep});
   for (const auto& slot : s.wiring->slots)
@@ -139,6 +175,7 @@ void wire(Self self, WiringPtr& wiring) {
   auto& s = self->state;
   const auto before = std::exchange(s.wiring, wiring);
   const bool paused = before && before->pause;
+  s.job->watch(wiring->followed);
   give_up_lost_work(self);
   if (paused != wiring->pause.has_value())
     perform(self, paused ? s.job->resume(now(self)) : s.job->pause(now(self)));
@@ -180,6 +217,7 @@ void leased(Self self, const LeasedFrom& lease) {
   for (const auto& input : s.job->spec().spec.inputs)
     if (s.inputs_missing.contains(input.blob))
       on(self, PullBlob{input.blob, input.size, {lease.lessor}, {}});
+  saw_steal(self, lease.lessor, self->state.own, {lease.lease});
   perform(self, s.job->leased(lease.lessor, lease.lease, now(self)));
 }
 
@@ -199,6 +237,7 @@ JobView view(Self self, const ViewAsk& ask) {
 caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
   auto& s = self->state;
   s.spec = opening.spec;
+  s.own = opening.config.self;
   if (!opening.root)
     for (const auto& input : opening.spec->spec.inputs)
       s.inputs_missing.insert(input.blob);
@@ -232,6 +271,7 @@ caf::behavior job_actor(Self self, JobOpening opening, WiringPtr wiring) {
         work_over(self, failed.id);
         perform(self, job.work_failed(failed.id, failed.why, now(self)));
       },
+      [=, &job](const FrontierAsk&) { return Frontier{job.frontier()}; },
       [=](const BlobHere& here) { blob_here(self, here); },
       [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const BlobGone& gone) { blob_gone(self, gone.blob); },

@@ -12,6 +12,7 @@ struct JobShell {
   static inline const char* name = "job";
   std::optional<Job> job;
   SpecPtr spec;
+  NodeId own;
   std::optional<Time> armed;
   WiringPtr wiring;
   std::set<BlobId> inputs_missing; // Nothing runs here before they came.
@@ -24,7 +25,10 @@ struct JobShell {
   };
   std::map<WorkId, InCareOf> working;
   QueueReport report;
-  bool told_soon = false; // A status is on its way to the api.
+  bool told_soon = false; // A status is on its way to the api, and with it:
+  std::vector<PartSpan> parts;
+  std::vector<StealSeen> steals;
+  JobCounters counted; // As the api knows.
   std::optional<JournalEnd> ended;
   RoundEnd round; // As JobEnded says.
 };

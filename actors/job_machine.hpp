@@ -190,7 +190,7 @@ struct Working {
 struct Job::Machine {
   JobConfig config;
   SpecPtr spec;
-  bool rooted = false;
+  bool rooted = false, watched = false;
   BlockTree tree;
   Time now{};
   JobEffects out;
@@ -311,6 +311,7 @@ struct Job::Machine {
   void narrow(Held& h, Block block);
   void leaf_failed(Held& h, Block leaf, const Error& why);
   NodeShare& share(Held* h, const NodeId& node);
+  void tell_part(const Held& h, Block block, std::optional<NodeId> node, bool merged);
   void rerun(Held* h, const Reruns& more);
   void rerun(Held* h, std::uint64_t leaves, std::uint64_t Reruns::*why);
 
@@ -375,6 +376,7 @@ struct Job::Machine {
   std::optional<HeldKey> place(const BlockResult& r, Given* g);
   Ledger::Verdict put(Held& h, const BlockResult& r);
   void absorb_rest(const LeaseResult& r, Held* h, Given* g);
+  void tell_returned(const LeaseResult& r, const NodeId& thief, const std::vector<Block>& done);
   void receipt(Account& a);
   bool upheld(const Account::Part& part) const;
   bool over(const Account& a) const;

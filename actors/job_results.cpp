@@ -225,6 +225,8 @@ void Job::Machine::absorb(Account& a) {
     if (!h)
       h = find_held(*key);
   }
+  if (const auto own = in.find(root_key); own != in.end())
+    tell_returned(r, a.thief, own->second);
   for (auto& [key, blocks] : in)
     a.uncovered.push_back({r.sequence, key, std::move(blocks)});
   absorb_rest(r, h, lease);
@@ -233,6 +235,23 @@ void Job::Machine::absorb(Account& a) {
   if (lease && r.last)
     end_given(a.lease, End::returned);
   settle_account({a.thief, a.lease});
+}
+
+// What the thief ran itself it names; the rest was run by those below it, and merged on the way.
+void Job::Machine::tell_returned(const LeaseResult& r, const NodeId& thief,
+                                 const std::vector<Block>& done) {
+  const auto& root = held.at(root_key);
+  std::set<Block> told;
+  for (const auto& ran : r.ran)
+    if (watched && tree.valid(ran.block) && told.insert(ran.block).second)
+      tell_part(root, ran.block, thief, false);
+  std::vector<NodeId> who;
+  for (const auto& s : r.shares)
+    if (s.leaves > 0)
+      who.push_back(s.node);
+  for (const auto& block : done)
+    if (!told.contains(block))
+      tell_part(root, block, who.size() == 1 ? std::optional{who[0]} : std::nullopt, true);
 }
 
 // What came besides blocks.

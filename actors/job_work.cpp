@@ -235,6 +235,7 @@ void Job::Machine::ran(const Working& w, const Partial& partial, const Digest& l
   if (verdict.kind != Ledger::Verdict::accepted)
     return;
   mine.leaves += size;
+  tell_part(*h, w.block, config.self, false);
   if (!h->rooted() && h->aside.ran.size() < ran_kept_max)
     h->aside.ran.push_back({w.block, spec->spec.trust == Trust::trust ? partial.digest : leaves});
 }
@@ -245,8 +246,15 @@ void Job::Machine::merge_done(const Working& w, const Partial& partial) {
   if (!h)
     return;
   share(h, config.self).merges += 1;
-  if (h->ledger.done(w.block, partial).kind == Ledger::Verdict::conflict)
-    counters.conflicts += 1;
+  const auto verdict = h->ledger.done(w.block, partial).kind;
+  counters.conflicts += verdict == Ledger::Verdict::conflict;
+  if (verdict == Ledger::Verdict::accepted)
+    tell_part(*h, w.block, config.self, true);
+}
+
+void Job::Machine::tell_part(const Held& h, Block block, std::optional<NodeId> node, bool merged) {
+  if (watched && h.rooted())
+    out.emplace_back(std::in_place_type<PartDone>, PartDone{block, node, merged});
 }
 
 // --- Failed

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/parts.hpp"
 #include "actors/pause.hpp"
 #include "actors/rounds.hpp"
 #include "actors/scheduler.hpp"
@@ -20,12 +21,14 @@
 // wire is net/'s.
 namespace tessera {
 
-// Who is who, and whether the node is paused. Sent to all again whenever that changes.
+// Who is who, whether the node is paused, and whether anybody follows the work as it is done. Sent
+// to all again whenever that changes.
 struct Wiring {
   caf::actor node, mesh, scheduler, store, api;
   std::vector<caf::actor> slots;
   std::optional<Pause> pause; // The owner's word, or else by his policy.
   std::string policy;         // What his policy looks at; empty: he has none.
+  bool followed = false;
 };
 using WiringPtr = std::shared_ptr<const Wiring>;
 using MessagePtr = std::shared_ptr<const Message>;
@@ -68,6 +71,7 @@ struct PeerNews { // Mesh to scheduler, jobs, store, api.
 struct RttNews {
   NodeId peer;
   Duration rtt{};
+  std::uint64_t sent = 0, received = 0; // Bytes of this session so far.
 };
 
 // --- Jobs ---
@@ -112,6 +116,22 @@ struct Took {
 struct JobNews { // Job to api, when its status changes.
   JobStatus status;
   bool rooted = false;
+};
+
+struct WorkNews { // Job to api, while somebody follows. Of a round: its job's.
+  JobId job;
+  std::vector<PartSpan> parts;
+  std::vector<StealSeen> steals;
+};
+struct CountNews { // Job to api: what it counted so far.
+  JobId job;
+  JobCounters counters;
+};
+struct FrontierAsk { // Api to node, which passes it on; answered by Frontier.
+  JobId job;
+};
+struct Frontier { // None: that job is not rooted here, or over.
+  std::vector<BlockResult> done;
 };
 
 struct RoundNews { // The job of a round to node, which tells its parent; not the api.
@@ -234,6 +254,10 @@ CAF_ADD_TYPE_ID(tessera, (tessera::Journaled))
 CAF_ADD_TYPE_ID(tessera, (tessera::JournalEnd))
 CAF_ADD_TYPE_ID(tessera, (tessera::ForJob))
 CAF_ADD_TYPE_ID(tessera, (tessera::RoundNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::WorkNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::CountNews))
+CAF_ADD_TYPE_ID(tessera, (tessera::FrontierAsk))
+CAF_ADD_TYPE_ID(tessera, (tessera::Frontier))
 CAF_ADD_TYPE_ID(tessera, (tessera::BeginRound))
 CAF_ADD_TYPE_ID(tessera, (tessera::RoundBegun))
 CAF_ADD_TYPE_ID(tessera, (tessera::ViewAsk))
@@ -287,6 +311,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Journaled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JournalEnd)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ForJob)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::WorkNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::CountNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FrontierAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Frontier)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BeginRound)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::RoundBegun)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ViewAsk)

@@ -145,6 +145,7 @@ caf::behavior rounds_actor(Self self, RoundsOpening opening, WiringPtr wiring) {
       },
       [](const LeasedFrom&) {},
       [](const PeerNews&) {},
+      [](const FrontierAsk&) { return Frontier{}; },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { tell_status(self); },
       [=, &rounds](wake_atom) {

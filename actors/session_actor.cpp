@@ -128,9 +128,11 @@ caf::behavior session_actor(Self self, std::shared_ptr<const Codec> codec, bool 
           announce(self);
       },
       [=](tick_atom) {
-        if (const auto rtt = self->state.link->rtt())
-          for (const auto& who : {self->state.wiring->scheduler, self->state.wiring->api})
-            tell(who, RttNews{self->state.peer->id, *rtt});
+        const auto& s = self->state;
+        const auto moved = s.link->counters();
+        if (const auto rtt = s.link->rtt())
+          for (const auto& who : {s.wiring->scheduler, s.wiring->api})
+            tell(who, RttNews{s.peer->id, *rtt, moved.bytes_out, moved.bytes_in});
         self->delayed_send(self, std::chrono::seconds(1), tick_atom_v);
       },
       [=](close_atom, const std::string& why) {

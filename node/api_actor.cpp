@@ -1,4 +1,4 @@
-#include "node/api_shell.hpp"
+#include "node/api_routes.hpp"
 
 namespace tessera {
 
@@ -9,16 +9,25 @@ int status_of(const std::string& code) {
       {"E400", 400}, {"E412", 409}, {"E414", 404}, {"E410", 409}, {"E112", 404}, {"E111", 507},
       {"E602", 409}, {"E510", 403}, {"E304", 404}, {"E404", 404}, {"E305", 503}, {"E511", 503},
       {"E110", 500}, {"E120", 500}, {"E306", 500}, {"E601", 409}, {"E462", 504}, {"E463", 400},
-      {"E464", 409}, {"E465", 403}, {"E467", 409}, {"E468", 400}, {"E469", 503}, {"E435", 410}};
+      {"E464", 409}, {"E465", 403}, {"E467", 409}, {"E468", 400}, {"E469", 503}, {"E435", 410},
+      {"E415", 404}, {"E416", 404}, {"E417", 503}, {"E418", 405}, {"E419", 416}, {"E480", 400},
+      {"E481", 503}, {"E482", 503}, {"E483", 503}, {"E712", 500}};
   const auto it = known.find(code);
   return it == known.end() ? 422 : it->second;
 }
 void refuse(const Caller& caller, const Error& why, std::optional<int> status) {
   caller.respond(problem(status.value_or(status_of(why.code)), why, caller.path));
 }
-// What people typed, or a worker said, need not be UTF-8.
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 void answer(const Caller& caller, int status, const Json& body) {
-  caller.respond(json_reply(status, body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+  caller.respond(json_reply(status, line_of(body)));
+}
+std::int64_t unix_ms(Self self) {
+  const auto since_zero =
+      std::chrono::floor<std::chrono::milliseconds>(now(self).time_since_epoch());
+  return self->state.setup.unix_ms_at_zero + since_zero.count();
 }
 
 std::string name_of(Self self, const NodeId& id) {
@@ -41,54 +50,35 @@ namespace {
 
 using namespace api;
 
-void submit_once(Self self, const HttpRequest& request, const Caller& caller) {
-  if (const auto whom = once(self, request, caller))
-    submit(self, request, *whom);
+// Counts what it is answered with.
+Caller counted(Self self, HttpRespond respond, const std::string& path, std::string_view route) {
+  return {[self, respond = std::move(respond), route = std::string{route}](HttpReply reply) {
+            ++self->state.requests[{route, reply.status}];
+            respond(std::move(reply));
+          },
+          path};
 }
 
-bool asks_mesh(const HttpRequest& request) {
-  const auto mesh = request.query.find("mesh");
-  return mesh != request.query.end() && mesh->second == "1";
+void called(Self self, HttpRequest& request, HttpRespond respond) {
+  const auto found = find_route(request.method, request.path);
+  if (found.route) {
+    const auto caller = counted(self, std::move(respond), request.path, found.route->path);
+    return found.route->answer(self, {request, caller, found.name});
+  }
+  const Caller caller = counted(self, std::move(respond), request.path, "");
+  const auto asked = request.method + " " + request.path;
+  if (found.allow.empty())
+    return refuse(caller, {"E404", "there is no such call", asked, "see GET /v1/openapi.json"});
+  auto reply =
+      problem(405, {"E418", "this call has another method", asked, "there is: " + found.allow},
+              request.path);
+  reply.headers["Allow"] = found.allow;
+  caller.respond(std::move(reply));
 }
 
-void called(Self self, HttpRequest& request, const Caller& caller) {
-  const auto is = [&](std::string_view method, std::string_view path) {
-    return request.method == method && request.path == path;
-  };
-  const auto under = [&](std::string_view folder) {
-    return request.path.starts_with(folder) ? request.path.substr(folder.size()) : std::string{};
-  };
-  if (is("GET", "/healthz") || is("GET", "/readyz"))
-    return caller.respond(
-        {200, "text/plain", {}, std::make_shared<const Bytes>(to_bytes(view("ok")))});
-  if (is("GET", "/v1/status"))
-    return send_status(self, caller);
-  if (is("GET", "/v1/invite"))
-    return invite(self, caller);
-  if (is("GET", "/v1/peers"))
-    return send_peers(self, caller);
-  if (is("GET", "/v1/usage"))
-    return send_usage(self, caller);
-  if (is("GET", "/v1/kernels"))
-    return list_kernels(self, caller);
-  if (is("POST", "/v1/stop"))
-    return stop(self, caller);
-  if (is("POST", "/v1/pause"))
-    return pause(self, request, caller);
-  if (is("POST", "/v1/resume"))
-    return set_pause(self, {true, {}}, caller);
-  if (is("POST", "/v1/jobs"))
-    return submit_once(self, request, caller);
-  if (is("GET", "/v1/jobs"))
-    return list_jobs(self, asks_mesh(request), caller);
-  if (const auto rest = under("/v1/jobs/"); !rest.empty())
-    return one_job(self, rest, request, caller);
-  if (const auto hash = under("/v1/blobs/"); !hash.empty() && request.method == "PUT")
-    return put_blob(self, hash, request, caller);
-  else if (!hash.empty() && request.method == "GET")
-    return get_blob(self, hash, caller);
-  refuse(caller, {"E404", "there is no such call", request.method + " " + request.path,
-                  "see node/http/API.md"});
+// Whether it may be answered before the journal's jobs are known.
+bool at_any_time(const HttpRequest& request) {
+  return request.path == "/healthz" || request.path == "/readyz";
 }
 
 void peer_news(Self self, const PeerNews& news) {
@@ -96,10 +86,15 @@ void peer_news(Self self, const PeerNews& news) {
   if (news.kind == PeerNews::Kind::up) {
     s.up.insert(news.peer);
     s.book->peer_up(news.peer);
+    peer_event(self, news.peer);
     return;
   }
   s.up.erase(news.peer);
   s.rtts.erase(news.peer);
+  s.rtts_told.erase(news.peer);
+  s.lines.erase(news.peer);
+  if (s.records.contains(news.peer))
+    peer_event(self, news.peer);
   perform(self, s.book->peer_down(news.peer, now(self)));
 }
 
@@ -117,13 +112,39 @@ void from_peer(Self self, const FromPeer& letter) {
 
 void job_news(Self self, const JobNews& news) {
   auto& s = self->state;
-  if (!ended(news.status.state) || s.working.contains(news.status.spec->id))
+  const auto known = s.working.find(news.status.spec->id);
+  if (!ended(news.status.state) || known != s.working.end()) {
+    if (known == s.working.end() || ended(known->second.state) != ended(news.status.state))
+      status_event(self);
     s.working[news.status.spec->id] = news.status;
+  }
   s.modules.learned(*news.status.spec);
   if (!news.rooted)
     return;
-  s.book->learned(news.status, now(self));
+  const auto* before = s.book->rooted(news.status.spec->id);
+  const bool over = ended(news.status.state) && !(before && ended(before->state));
+  if (const auto oldest = s.book->learned(news.status, now(self)))
+    job_gone_event(self, *oldest);
+  if (over)
+    job_over(self, news.status);
   answer_waiters(self, news.status);
+  job_event(self, news.status);
+}
+
+void job_gone(Self self, const JobId& job) {
+  auto& s = self->state;
+  s.working.erase(job);
+  s.counts.erase(job);
+  status_event(self);
+}
+
+void record_news(Self self, const RecordNews& news) {
+  auto& records = self->state.records;
+  if (news.record)
+    records[news.subject] = news.record;
+  else
+    records.erase(news.subject);
+  peer_event(self, news.subject);
 }
 
 // What the journal tells is older than what the jobs say themselves.
@@ -135,7 +156,7 @@ void resumed(Self self, const Roots& roots) {
       s.book->learned(root.status, now(self));
   s.resumed = true;
   for (auto& call : std::exchange(s.early, {}))
-    called(self, *call.request, {call.respond, call.request->path});
+    called(self, *call.request, std::move(call.respond));
 }
 
 void wire(Self self, WiringPtr& wiring) {
@@ -146,6 +167,13 @@ void wire(Self self, WiringPtr& wiring) {
     for (const auto& [blob, pulling] : s.pulls)
       self->send(wiring->store, PullFor{blob, pulling.holders});
   }
+  if (before->pause != wiring->pause) {
+    pause_event(self);
+    status_event(self);
+    peer_event(self, s.setup.own.subject);
+  }
+  if (s.follows_work != wiring->followed)
+    tell(wiring->node, FollowWork{s.follows_work}); // It did not hear of it, or from another api.
   if (!before->slots.empty() && before->slots.front() != wiring->slots.front())
     slot_died(self);
 }
@@ -156,12 +184,14 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
   auto& s = self->state;
   s.book.emplace(JobBookConfig{.self = setup.own.subject}, setup.seed);
   s.setup = std::move(setup);
+  s.log.emplace(EventLogConfig{.first_id = std::uint64_t(unix_ms(self)) * 1000});
   s.load.slots_free = s.setup.own.slots;
   s.wiring = std::move(wiring);
+  self->set_down_handler([=](const caf::down_msg& down) { stream_down(self, down.source); });
   return {
       [=](HttpCall& call) {
-        if (self->state.resumed)
-          called(self, *call.request, {call.respond, call.request->path});
+        if (self->state.resumed || at_any_time(*call.request))
+          called(self, *call.request, std::move(call.respond));
         else
           self->state.early.push_back(std::move(call));
       },
@@ -169,26 +199,34 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
       [=](const JobsExpired& old) { expired(self, old); },
       [=](const FromPeer& letter) { from_peer(self, letter); },
       [=](const JobNews& news) { job_news(self, news); },
-      [=](const JobGone& gone) { self->state.working.erase(gone.job); },
-      [=](const PeerNews& news) { peer_news(self, news); },
-      [=](const RecordNews& news) {
-        if (news.record)
-          self->state.records[news.subject] = news.record;
-        else
-          self->state.records.erase(news.subject);
+      [=](const JobGone& gone) { job_gone(self, gone.job); },
+      [=](const WorkNews& news) { work_events(self, news); },
+      [=](const CountNews& news) { count(self, news); },
+      [=](const LogNews& line) { log_event(self, line); },
+      [=](SnapshotAsk) {
+        send_snapshot(self, caf::actor_cast<caf::actor_addr>(self->current_sender()));
       },
-      [=](const RttNews& news) { self->state.rtts[news.peer] = news.rtt; },
+      [=](const PeerNews& news) { peer_news(self, news); },
+      [=](const RecordNews& news) { record_news(self, news); },
+      [=](const RttNews& news) { rtt_news(self, news); },
+      [=](const OwnLoad& load) {
+        self->state.load = load;
+        peer_event(self, self->state.setup.own.subject);
+      },
       [=](const ReachNews& news) { self->state.reach = news.reach; },
-      [=](const OwnLoad& load) { self->state.load = load; },
       [=](const NextPiece& next) { next_piece(self, next); },
       [=](const BlobHere& here) { pulled(self, here.blob, true); },
       [=](const BlobGone& gone) { pulled(self, gone.blob, false); },
       [=](const WorkDone& done) { tried_leaf(self, done.id, done.cpu_ns, nullptr); },
       [=](const WorkFailed& failed) { tried_leaf(self, failed.id, 0, &failed.why); },
+      [=](leave_atom) { self->state.leaving = true; },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](tick_atom) { ticked(self); },
       [=](tick_atom, std::uint64_t query) { detail_late(self, query); },
+      [=](tick_atom, bool) { load_tick(self); },
       [=](wake_atom) {
+        if (woken(self, self->state.log_armed))
+          send_batch(self);
         if (!woken(self, self->state.armed))
           return;
         perform(self, self->state.book->wake(now(self)));

@@ -1,13 +1,16 @@
 #pragma once
 
 #include "actors/shell_actor.hpp"
+#include "actors/spans.hpp"
 #include "net/manifest.hpp"
 #include "net/wire/codec.hpp"
 #include "node/api_json.hpp"
 #include "node/cancels.hpp"
+#include "node/event_stream.hpp"
 #include "node/idempotency.hpp"
 #include "node/job_book.hpp"
 #include "node/mesh_file.hpp"
+#include "node/metrics.hpp"
 #include "node/module_book.hpp"
 #include "node/store_asks_actor.hpp"
 
@@ -26,6 +29,11 @@ struct ApiSetup {
   std::string listen; // "10.0.0.5:7700"
   std::uint64_t seed = 0;
   Time started;
+  std::int64_t unix_ms_at_zero = 0;                    // Of the clock.
+  std::uint64_t memory_bytes = 0;                      // Of one slot.
+  bool modules = false;                                // Whether WebAssembly runs here.
+  std::size_t body_bytes_max = 0, connections_max = 0; // As the server has them.
+  bool painter_apart = true;                           // On a thread of its own.
 };
 
 // Who waits for an answer, and what was asked.
@@ -70,11 +78,13 @@ struct ApiShell {
       BlobId blob;
       std::uint64_t size;
       std::optional<bool> here;
+      std::uint64_t first = 0, end = 0; // What of it is wanted.
     };
-    std::deque<Piece> ahead = {};          // Asked for, in order.
-    bool entering = false;                 // A manifest is asked for.
-    bool failed = false;                   // No more is asked for.
-    std::function<void(bool)> opened = {}; // Told once, whether there is a first piece.
+    std::deque<Piece> ahead = {};                     // Asked for, in order.
+    std::uint64_t skip = 0, left = ~std::uint64_t{0}; // Bytes not wanted, then those that are.
+    bool entering = false;                            // A manifest is asked for.
+    bool failed = false;                              // No more is asked for.
+    std::function<void(bool)> opened = {};            // Told once, whether there is a first piece.
     std::function<void(std::shared_ptr<const Bytes>)> give = {};
   };
   std::map<std::uint64_t, Fetch> fetches;
@@ -91,7 +101,8 @@ struct ApiShell {
   };
   std::map<WorkId, Calibration> calibrations;
 
-  bool resumed = false;        // The journal's jobs are known.
+  bool resumed = false; // The journal's jobs are known.
+  bool leaving = false;
   std::vector<HttpCall> early; // Until then.
 
   Idempotency once;
@@ -111,6 +122,60 @@ struct ApiShell {
   std::map<NodeId, Duration> rtts;
   Reach reach;
   OwnLoad load;
+
+  // Event streams.
+  std::optional<EventLog> log;
+  std::optional<Time> log_armed;
+  struct Follower {
+    caf::actor stream;
+    EventStreamConfig what;
+  };
+  std::map<caf::actor_addr, Follower> followers; // At most streams_max.
+  std::map<std::string, JobStatus> followed;     // One job that a stream is of, as known last.
+  bool follows_work = false;                     // The node was told so.
+  bool load_ticks = false;                       // One is on its way.
+  std::uint64_t microtasks_told = 0;             // By the last.
+  struct Shown {
+    EventStreamConfig what;
+    Time made;
+    std::uint64_t id = 0;
+    std::shared_ptr<const std::string> frame;
+  };
+  std::optional<Shown> snapshot; // The last that was made: many may ask for the same.
+
+  // Previews of pictures, by job and width.
+  struct Sketch {
+    std::shared_ptr<Preview> preview; // Null: not begun.
+    Spans painted;                    // Tiles that the painter was sent.
+    bool whole = false;               // From the finished file.
+    std::shared_ptr<const Bytes> png; // And of which state it is:
+    Time made{};
+    JobState state{};
+    std::uint64_t done = 0;
+    bool busy = false; // Being painted, for:
+    struct Asker {
+      Caller caller;
+      std::string if_none_match;
+    };
+    std::vector<Asker> askers; // At most as many as the server has connections.
+    PaintWork next;
+    std::size_t awaited = 0; // Pieces asked of the store.
+  };
+  using SketchKey = std::pair<JobId, std::uint32_t>;
+  std::map<SketchKey, Sketch> sketches; // At most sketches_max.
+  caf::actor painter;                   // Null: not needed yet.
+
+  // What is counted, since the start.
+  std::map<JobId, JobCounters> counts; // Of each job here, as it told them last.
+  JobCounters counted;                 // Of all jobs.
+  struct Traffic {
+    std::uint64_t sent = 0, received = 0; // Bytes.
+  };
+  std::map<NodeId, Traffic> lines; // Of each session, as it told last.
+  Traffic traffic;                 // Of all.
+  std::map<NodeId, Duration> rtts_told;
+  std::map<std::pair<std::string, int>, std::uint64_t> requests; // By route and status.
+  Metrics metrics;
 };
 
 caf::behavior api_actor(caf::stateful_actor<ApiShell>* self, ApiSetup setup, WiringPtr wiring);

@@ -6,10 +6,8 @@ namespace tessera::api {
 
 namespace {
 
-constexpr auto wait_max = std::chrono::seconds(60);
 constexpr auto poll_every = std::chrono::milliseconds(250); // A root elsewhere.
 constexpr std::size_t polls_max = 8; // At once: a root answers 50 a second (JobBookConfig).
-constexpr std::size_t waiters_max = 1024;
 
 void ask(Self self, const std::string& prefix, std::optional<NodeId> root, ApiShell::Found found) {
   auto& s = self->state;
@@ -76,13 +74,13 @@ void find_job(Self self, const std::string& prefix, const Caller& caller,
   });
 }
 
-namespace {
-
 void poll(Self self) {
   auto& s = self->state;
   if (!std::exchange(s.polling, true))
     self->delayed_send(self, poll_every, tick_atom_v);
 }
+
+namespace {
 
 void wait_for(Self self, const JobStatus& status, Duration patience, const Caller& caller) {
   auto& s = self->state;
@@ -125,17 +123,22 @@ void ticked(Self self) {
   for (const auto& w : s.waiters)
     if (!s.book->rooted(w.last.spec->id))
       elsewhere[w.last.spec->id] = w.last.root;
+  for (const auto& [id, status] : s.followed)
+    if (!s.book->rooted(status.spec->id) && !ended(status.state))
+      elsewhere[status.spec->id] = status.root;
   auto next = elsewhere.upper_bound(s.polled);
   for (auto n = std::min(polls_max, elsewhere.size()); n; --n, ++next) {
     if (next == elsewhere.end())
       next = elsewhere.begin();
     s.polled = next->first;
     ask(self, to_hex(next->first), next->second, [=](std::vector<JobStatus> jobs) {
-      for (const auto& status : jobs)
+      for (const auto& status : jobs) {
         answer_waiters(self, status);
+        job_event(self, status);
+      }
     });
   }
-  if (!s.waiters.empty())
+  if (!s.waiters.empty() || !elsewhere.empty())
     poll(self);
 }
 
@@ -177,7 +180,10 @@ void one_job(Self self, std::string rest, const HttpRequest& request, const Call
     });
   if (what == "/result" && get)
     return find_job(self, rest, caller,
-                    [=](const auto& status) { send_result(self, status, caller); });
+                    [=](const auto& status) { send_result(self, status, request, caller); });
+  if (what == "/preview" && get)
+    return find_job(self, rest, caller,
+                    [=](const auto& status) { preview(self, status, request, caller); });
   if (what == "/cancel" && request.method == "POST")
     return find_job(self, rest, caller, [=, body = request.body](const auto& status) {
       cancel(self, status, body, caller);

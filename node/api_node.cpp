@@ -11,7 +11,13 @@ Record own_record(Self self) {
   return record;
 }
 
-namespace {
+PeerView view_of(Self self, const NodeId& id, const Record& record) {
+  const auto& s = self->state;
+  PeerView view{record, false, s.up.contains(id), {}};
+  if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())
+    view.rtt_ms = std::chrono::duration<double, std::milli>(rtt->second).count();
+  return view;
+}
 
 // What this node has a hand in, and for whom.
 Json working_json(Self self) {
@@ -48,6 +54,8 @@ Json reach_json(Self self) {
           {"why", reach.why.empty() ? Json(nullptr) : Json(reach.why)}};
 }
 
+} // namespace
+
 Json status_json(Self self) {
   const auto& s = self->state;
   const auto own = own_record(self);
@@ -78,16 +86,20 @@ Json peers_json(Self self) {
   Json list = Json::array();
   list.push_back(peer_json({own_record(self), true, false, {}}));
   list.back()["dialable"] = dialable(s.reach);
-  for (const auto& [id, record] : s.records) {
-    PeerView view{record->record, false, s.up.contains(id), {}};
-    if (const auto rtt = s.rtts.find(id); view.direct && rtt != s.rtts.end())
-      view.rtt_ms = std::chrono::duration<double, std::milli>(rtt->second).count();
-    list.push_back(peer_json(view));
-  }
+  for (const auto& [id, record] : s.records)
+    list.push_back(peer_json(view_of(self, id, record->record)));
   return {{"schema", 1}, {"peers", std::move(list)}};
 }
 
-} // namespace
+std::optional<Json> one_peer_json(Self self, const NodeId& peer) {
+  const auto& s = self->state;
+  if (peer == s.setup.own.subject)
+    return peer_json({own_record(self), true, false, {}});
+  const auto known = s.records.find(peer);
+  if (known == s.records.end())
+    return std::nullopt;
+  return peer_json(view_of(self, peer, known->second->record));
+}
 
 void send_status(Self self, const Caller& caller) {
   answer(caller, 200, status_json(self));

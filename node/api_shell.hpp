@@ -15,6 +15,8 @@ void refuse(const Caller& caller, const Error& why, std::optional<int> status = 
 void answer(const Caller& caller, int status, const Json& body);
 void answer_job(Self self, const Caller& caller, const JobStatus& status, int code = 200);
 std::string name_of(Self self, const NodeId& id);
+std::string line_of(const Json& json); // What people typed, or a worker said, need not be UTF-8.
+std::int64_t unix_ms(Self self);
 Json shown(Self self, const JobStatus& status);
 
 // --- api_jobs.cpp: questions about jobs
@@ -25,6 +27,7 @@ void find_job(Self self, const std::string& prefix, const Caller& caller,
               const std::function<void(const JobStatus&)>& then);
 // Answers whoever waits for this job, if it is over.
 void answer_waiters(Self self, const JobStatus& status);
+void poll(Self self); // Soon, of jobs rooted elsewhere that somebody waits for.
 void ticked(Self self);
 // What this peer says of this job.
 void ask_about(Self self, const JobId& job, const NodeId& root, ApiShell::Found found);
@@ -57,10 +60,24 @@ std::optional<Caller> once(Self self, const HttpRequest& request, const Caller& 
 // --- api_results.cpp: blobs, and results that may lie in pieces
 
 void put_blob(Self self, const std::string& hash, HttpRequest& request, const Caller& caller);
-void get_blob(Self self, const std::string& hash, const Caller& caller);
-void send_result(Self self, const JobStatus& status, const Caller& caller);
+// Those may be asked for in part (Range), or unless one has it (If-None-Match).
+void get_blob(Self self, const std::string& hash, const HttpRequest& request, const Caller& caller);
+void send_result(Self self, const JobStatus& status, const HttpRequest& request,
+                 const Caller& caller);
 void pulled(Self self, const BlobId& blob, bool here);
 void next_piece(Self self, const NextPiece& next);
+
+// --- api_metrics.cpp: metrics, health and limits
+
+void send_metrics(Self self, const Caller& caller);
+void send_limits(Self self, const Caller& caller);
+void send_health(Self self, const Caller& caller);
+void send_readiness(Self self, const Caller& caller);
+void job_over(Self self, const JobStatus& status); // Once for each that ended here.
+
+// --- api_preview.cpp: pictures that are not finished yet
+
+void preview(Self self, const JobStatus& status, const HttpRequest& request, const Caller& caller);
 
 // --- api_submit.cpp
 
@@ -72,9 +89,30 @@ void slot_died(Self self);
 
 void send_usage(Self self, const Caller& caller);
 
+// --- api_events.cpp: event streams
+
+void events(Self self, const HttpRequest& request, const Caller& caller);
+void send_snapshot(Self self, const caf::actor_addr& stream);
+void stream_down(Self self, const caf::actor_addr& stream);
+void send_batch(Self self);
+void load_tick(Self self);
+// What streams are told of, each at a bounded rate.
+void job_event(Self self, const JobStatus& status);
+void job_gone_event(Self self, const JobId& job);
+void peer_event(Self self, const NodeId& peer); // Also that it is gone.
+void status_event(Self self);
+void pause_event(Self self);
+void log_event(Self self, const LogNews& line);
+void work_events(Self self, const WorkNews& news);
+void count(Self self, const CountNews& news);
+void rtt_news(Self self, const RttNews& news);
+
 // --- api_node.cpp: the node and its peers
 
 Record own_record(Self self);
+Json status_json(Self self);
+Json peers_json(Self self);
+std::optional<Json> one_peer_json(Self self, const NodeId& peer); // Nothing: not known.
 void send_status(Self self, const Caller& caller);
 void send_peers(Self self, const Caller& caller);
 void list_kernels(Self self, const Caller& caller);
@@ -82,5 +120,14 @@ void invite(Self self, const Caller& caller);
 void set_pause(Self self, const PauseFor& what, const Caller& caller);
 void pause(Self self, const HttpRequest& request, const Caller& caller);
 void stop(Self self, const Caller& caller);
+
+// --- The bounds that a caller meets (GET /v1/limits)
+
+inline constexpr auto wait_max = std::chrono::seconds(60);
+inline constexpr std::size_t waiters_max = 1024;
+inline constexpr std::size_t unended_max = 1024; // Jobs rooted here at once.
+inline constexpr std::size_t streams_max = 256;
+inline constexpr std::size_t sketches_max =
+    4; // Of at most 64 MiB each, where the width is the most.
 
 } // namespace tessera::api

@@ -12,7 +12,6 @@ namespace {
 constexpr auto calibration_aim_ns = 1e6; // Between 0.1 and 10 ms, architecture 4.1.
 constexpr std::uint64_t calibration_enough_ns = 400'000;
 constexpr std::uint64_t ttl_ms = 24 * 3600 * 1000ull; // Without any ancestor.
-constexpr std::size_t unended_max = 1024;             // Jobs rooted here at once.
 
 void accept(Self self, const JobSpec& spec, const Caller& caller) {
   auto& s = self->state;

@@ -54,24 +54,26 @@ bool ended(JobState state) {
 JobBook::JobBook(JobBookConfig config, std::uint64_t seed)
     : config_(std::move(config)), seed_(seed) {}
 
-void JobBook::learned(const JobStatus& status, Time now) {
+std::optional<JobId> JobBook::learned(const JobStatus& status, Time now) {
   const auto& id = status.spec->id;
   const auto known = rooted_.find(id);
   const bool ended_before = known != rooted_.end() && ended(known->second.state);
   if (ended_before && better(known->second, status))
-    return;
+    return std::nullopt;
   rooted_[id] = status;
   if (ended(status.state))
     begun_.erase(id);
   else
     begun_.emplace(id, now - std::chrono::milliseconds(status.elapsed_ms));
   if (!ended(status.state) || ended_before)
-    return;
+    return std::nullopt;
   ended_.push_back(id);
-  if (ended_.size() > config_.ended_max) {
-    rooted_.erase(ended_.front());
-    ended_.erase(ended_.begin());
-  }
+  if (ended_.size() <= config_.ended_max)
+    return std::nullopt;
+  const auto oldest = ended_.front();
+  rooted_.erase(oldest);
+  ended_.erase(ended_.begin());
+  return oldest;
 }
 
 void JobBook::forget(const JobId& id) {

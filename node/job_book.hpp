@@ -52,8 +52,8 @@ public:
   JobBook(JobBookConfig config, std::uint64_t seed);
 
   // --- What is rooted here.
-  void learned(const JobStatus& status, Time now);
-  void forget(const JobId& id);                   // An ended one.
+  // Says which ended job made room, if one did.
+  std::optional<JobId> learned(const JobStatus& status, Time now);
   const JobStatus* rooted(const JobId& id) const; // Null: not here.
   void forget(const JobId& id);                   // One that has ended.
   std::vector<JobStatus> rooted(Time now) const;  // The newest first.

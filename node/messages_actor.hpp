@@ -1,7 +1,9 @@
 #pragma once
 
 #include "actors/messages_actor.hpp"
+#include "node/event_log.hpp"
 #include "node/http/server.hpp"
+#include "node/kernels/preview.hpp"
 #include "node/store/journal.hpp"
 #include "node/store/usage_book.hpp"
 #include "node/worker/worker.hpp"
@@ -75,6 +77,40 @@ struct NextPiece { // From the server to api: of a result that goes out piece by
   std::uint64_t fetch = 0;
   std::function<void(std::shared_ptr<const Bytes>)> give; // Empty: nobody wants more.
 };
+using EventsPtr = std::shared_ptr<const Events>;
+struct EventBatch { // Api to its streams.
+  EventsPtr events;
+};
+struct StreamBegin { // Api to a stream that goes on behind an event it had; or cannot.
+  std::uint64_t after = 0;
+  EventsPtr events; // Null: they are gone.
+};
+struct SnapshotAsk {}; // A stream to the api; answered by Snapshot.
+struct Snapshot {
+  std::uint64_t id = 0;
+  std::shared_ptr<const std::string> frame;
+};
+struct StreamReady { // From the server to a stream: what went before is written.
+  std::function<void(std::shared_ptr<const Bytes>)> give;
+};
+struct PaintWork { // Api to its painter; answered by Painted.
+  struct Piece {
+    std::uint64_t first = 0, end = 0; // Tiles.
+    FdPtr file;                       // Null: in `bytes`.
+    Bytes bytes;
+  };
+  std::shared_ptr<Preview> preview; // The painter's until it answers.
+  std::vector<Piece> pieces;
+  FdPtr whole; // Instead: the finished picture's file.
+};
+struct Painted {
+  std::shared_ptr<const Bytes> png;
+  Error why; // With a code: there is none.
+};
+struct BlobCountAsk {}; // To store.
+struct BlobCount {
+  std::uint64_t blobs = 0, bytes = 0, quota = 0;
+};
 struct SavePeers { // To store.
   std::vector<PeerAddress> peers;
 };
@@ -106,6 +142,12 @@ struct UsageTold {
 struct JobsExpired { // Store to api: those that it has forgotten since.
   std::vector<ExpiredJob> jobs;
 };
+struct FollowWork { // Api to node: whether jobs are to tell of their work as it is done.
+  bool followed = false;
+};
+struct LogNews { // Node to api: a line of its log.
+  std::string level, text;
+};
 struct ChildrenAsk {}; // To node; answered by Children.
 struct Children {
   std::vector<std::pair<std::string, caf::actor>> named; // As in the log; "session" many times.
@@ -135,6 +177,17 @@ CAF_ADD_TYPE_ID(tessera_node, (tessera::UsedFor))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::UsageAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::UsageTold))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::JobsExpired))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::FollowWork))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::LogNews))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::EventBatch))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::StreamBegin))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::SnapshotAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Snapshot))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::StreamReady))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::PaintWork))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::Painted))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::BlobCountAsk))
+CAF_ADD_TYPE_ID(tessera_node, (tessera::BlobCount))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::ChildrenAsk))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::Children))
 CAF_ADD_TYPE_ID(tessera_node, (tessera::LogAsk))
@@ -163,6 +216,17 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsedFor)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsageAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::UsageTold)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::JobsExpired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::FollowWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogNews)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::EventBatch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::StreamBegin)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::SnapshotAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Snapshot)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::StreamReady)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::PaintWork)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Painted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobCountAsk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::BlobCount)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::ChildrenAsk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::Children)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(tessera::LogAsk)

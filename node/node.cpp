@@ -354,13 +354,26 @@ struct Node::Parts {
     node.mesh.config.unix_ms_at_zero = unix_ms_at_zero();
     auto invited = mesh_;
     invited.add_seeds(addresses_);
-    node.api = {codec_, own_, invited, to_text(addresses_.front()), 0, Clock::now()};
+    node.api = {codec_,
+                own_,
+                invited,
+                to_text(addresses_.front()),
+                0,
+                Clock::now(),
+                unix_ms_at_zero(),
+                options_.memory_bytes,
+                modules_,
+                HttpConfig{}.body_bytes_max,
+                HttpConfig{}.connections_max};
     for (std::uint32_t i = 0; i < std::max(1u, own_.slots); ++i)
       node.slots.push_back({i, &zygote_, &io_->context, worker_limits(modules_)});
     node.board = board_;
     node.pause = pause_;
     node.policy = policy();
-    node.log = [this](const std::string& what) { log_->warn(what); };
+    node.log = [this](const std::string& what) {
+      log_->warn(what);
+      tell(board_->wiring()->api, LogNews{"warning", what});
+    };
     node.ended = [this](std::optional<Error> why) { ended_.set_value(std::move(why)); };
     return node;
   }

@@ -143,6 +143,15 @@ caf::response_promise view(Self self, const ViewAsk& ask) {
   return promise;
 }
 
+caf::response_promise frontier(Self self, const FrontierAsk& ask) {
+  auto promise = self->make_response_promise();
+  if (const auto known = self->state.jobs.find(ask.job); known != self->state.jobs.end())
+    promise.delegate(known->second.actor, ask);
+  else
+    promise.deliver(Frontier{});
+  return promise;
+}
+
 void open_leases(Self self, const OpenLeases& open) {
   auto& s = self->state;
   const auto& accepted = open.accepted;
@@ -364,6 +373,7 @@ void leave(Self self) {
   if (std::exchange(s.leaving, true))
     return;
   tell(s.wiring.scheduler, leave_atom_v);
+  tell(s.wiring.api, leave_atom_v);
   for (const auto& [id, job] : s.jobs)
     if (!job.root)
       tell(job.actor, leave_atom_v);
@@ -424,6 +434,11 @@ caf::behavior node_actor(Self self, NodeSetup setup) {
         self->monitor(session);
         tell(session, wiring_of(self)); // It may have been made with an older one.
       },
+      [=](const FollowWork& follow) {
+        if (std::exchange(self->state.wiring.followed, follow.followed) != follow.followed)
+          rewire(self);
+      },
+      [=](const FrontierAsk& ask) { return frontier(self, ask); },
       [=](ChildrenAsk) { return children(self); },
       [=](const ViewAsk& ask) { return view(self, ask); },
       [=](const PauseFor& what) { return pause(self, what); },

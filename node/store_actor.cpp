@@ -635,6 +635,10 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       },
       [=](UsageAsk) { return UsageTold{self->state.usage.told(unix_ms())}; },
       [=](tick_atom) { housekeep(self); },
+      [=](BlobCountAsk) {
+        const auto& blobs = *self->state.blobs;
+        return BlobCount{blobs.count(), blobs.bytes_used(), blobs.quota_bytes()};
+      },
       [=](const SavePeers& save) { // A loss costs a slower start.
         [[maybe_unused]] const auto kept = self->state.journal->save_peers(save.peers);
       },

@@ -33,6 +33,7 @@ const std::vector<std::pair<std::string, std::string>> guests{
     {"png", "node/kernels/"},
     {"jpeglib", "node/kernels/"},
     {"toml++", "node/cli/"},
+    {"prometheus", "node/metrics"},
 };
 
 const std::vector<std::string> top_level{

@@ -1,6 +1,7 @@
 #include "node/http/server.hpp"
 
 #include "node/http/gate.hpp"
+#include "node/http/outgoing.hpp"
 
 #include <asio/execution_context.hpp>
 #include <asio/ip/address.hpp>
@@ -20,6 +21,7 @@ namespace tessera {
 namespace {
 
 using namespace std::chrono_literals;
+using http::send, http::send_or_drop, http::Then;
 
 struct Traits : restinio::default_traits_t {
   static constexpr bool use_connection_count_limiter = true;
@@ -69,81 +71,15 @@ const Error& unanswered() {
   return error;
 }
 
-const char* status_phrase(int status) {
-  switch (status) {
-  case 200:
-    return "OK";
-  case 201:
-    return "Created";
-  case 202:
-    return "Accepted";
-  case 206:
-    return "Partial Content";
-  case 400:
-    return "Bad Request";
-  case 401:
-    return "Unauthorized";
-  case 403:
-    return "Forbidden";
-  case 404:
-    return "Not Found";
-  case 405:
-    return "Method Not Allowed";
-  case 409:
-    return "Conflict";
-  case 413:
-    return "Content Too Large";
-  case 416:
-    return "Range Not Satisfiable";
-  case 422:
-    return "Unprocessable Content";
-  case 429:
-    return "Too Many Requests";
-  case 500:
-    return "Internal Server Error";
-  case 503:
-    return "Service Unavailable";
-  case 507:
-    return "Insufficient Storage";
-  default:
-    return "Status"; // The number says it; the phrase is for people.
-  }
-}
-
-// The last answer on its connection, or not.
-enum class Then { stay, hang_up };
-
-restinio::http_status_line_t status_line(const HttpReply& reply) {
-  return {restinio::http_status_code_t{static_cast<std::uint16_t>(reply.status)},
-          status_phrase(reply.status)};
-}
-
-template<class Response>
-void add_headers(Response& response, const HttpReply& reply) {
-  response.append_header(restinio::http_field::content_type, reply.content_type);
-  response.append_header("X-Content-Type-Options", "nosniff");
-  response.append_header(restinio::http_field::cache_control, "no-store");
-  for (const auto& [name, value] : reply.headers)
-    response.append_header(name, value);
-}
-
-void send(const restinio::request_handle_t& request, const HttpReply& reply,
-          Then then = Then::stay) {
-  auto response = request->create_response(status_line(reply));
-  add_headers(response, reply);
-  if (reply.body && !reply.body->empty())
-    response.set_body(reply.body);
-  if (then == Then::hang_up)
-    response.connection_close();
-  response.done();
-}
-
 HttpRequest to_request(const restinio::request_t& request, http::Target target) {
   HttpRequest out;
   out.method = request.header().method().c_str();
+  if (out.method == "HEAD") // Its answer goes out without its body.
+    out.method = "GET";
   out.path = std::move(target.path);
   out.query = std::move(target.query);
-  for (const char* name : {"content-type", "range", "idempotency-key", "accept"})
+  for (const char* name : {"content-type", "range", "if-range", "if-none-match", "last-event-id",
+                           "idempotency-key", "accept"})
     if (const auto value = request.header().opt_value_of(name))
       out.headers.emplace(name, std::string{*value});
   out.body = to_bytes(view(request.body()));
@@ -193,17 +129,22 @@ public:
     asio::post(io_, [self = shared_from_this(), request = std::move(it->second),
                      reply = std::move(reply)] {
       if (reply.stream)
-        std::make_shared<Streaming>(self, request, reply)->go_on();
+        http::send_pieces(request, reply, self->post());
       else
         send_or_drop(request, reply);
     });
     waiting_.erase(it);
   }
 
-  void later(std::function<void()> act) {
-    const std::lock_guard lock{mutex_};
-    if (!closed_)
-      asio::post(io_, std::move(act));
+  http::Post post() {
+    return [weak = weak_from_this()](std::function<void()> act) {
+      const auto self = weak.lock();
+      if (!self)
+        return;
+      const std::lock_guard lock{self->mutex_};
+      if (!self->closed_)
+        asio::post(self->io_, std::move(act));
+    };
   }
 
   void close() {
@@ -220,57 +161,6 @@ public:
   void forget_handler() { handler_ = nullptr; }
 
 private:
-  // A body on its way, one piece at a time. Its connection ends with it: a body that is cut is to
-  // be seen. On the io_context's thread.
-  class Streaming : public std::enable_shared_from_this<Streaming> {
-  public:
-    Streaming(std::weak_ptr<Pending> pending, const restinio::request_handle_t& request,
-              const HttpReply& reply)
-        : pending_(std::move(pending)), stream_(reply.stream), left_(stream_->size),
-          response_(
-              request->create_response<restinio::user_controlled_output_t>(status_line(reply))) {
-      add_headers(response_, reply);
-      response_.connection_close().set_content_length(stream_->size);
-    }
-
-    void go_on() {
-      if (left_ == 0)
-        return done();
-      stream_->next([self = shared_from_this()](std::shared_ptr<const Bytes> piece) {
-        if (const auto pending = self->pending_.lock())
-          pending->later([self, piece = std::move(piece)] { self->came(piece); });
-      });
-    }
-
-  private:
-    void came(const std::shared_ptr<const Bytes>& piece) {
-      if (!piece || piece->empty() || piece->size() > left_)
-        return done();
-      left_ -= piece->size();
-      try {
-        response_.append_body(piece).flush([self = shared_from_this()](const auto& failed) {
-          if (!failed)
-            self->go_on();
-        });
-      } catch (const std::exception&) {
-        // The client is gone.
-      }
-    }
-
-    void done() {
-      try {
-        response_.done();
-      } catch (const std::exception&) {
-        // The client is gone.
-      }
-    }
-
-    std::weak_ptr<Pending> pending_;
-    std::shared_ptr<HttpReply::Stream> stream_;
-    std::uint64_t left_;
-    restinio::response_builder_t<restinio::user_controlled_output_t> response_;
-  };
-
   // Answers when nobody else did: a handler that drops its HttpRespond leaves no client hanging.
   struct Ticket {
     std::weak_ptr<Pending> pending;
@@ -284,15 +174,6 @@ private:
         p->answer(number, std::move(reply));
     }
   };
-
-  static void send_or_drop(const restinio::request_handle_t& request, const HttpReply& reply,
-                           Then then = Then::stay) {
-    try {
-      send(request, reply, then);
-    } catch (const std::exception&) {
-      // The client is gone, or its connection is; nobody is left to tell.
-    }
-  }
 
   static std::optional<http::Target> target_of(const restinio::request_t& request) {
     const auto& text = request.header().request_target();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 // The local HTTP server: RESTinio on the node's own io_context. Checks token, Host and Origin,
@@ -16,11 +17,12 @@
 namespace tessera {
 
 struct HttpRequest {
-  std::string method; // "GET", "POST", "PUT"
+  std::string method; // "GET" (of HEAD, too), "POST", "PUT"
   std::string path;   // "/v1/jobs/7f3a", decoded, without the query.
   std::map<std::string, std::string> query;
   std::map<std::string, std::string>
-      headers; // Names in lower case. Only: content-type, range, idempotency-key, accept.
+      headers; // Names in lower case. Only: content-type, range, if-range, if-none-match,
+               // last-event-id, idempotency-key, accept.
   Bytes body;
 };
 
@@ -29,11 +31,11 @@ struct HttpReply {
   std::string content_type = "application/json";
   std::map<std::string, std::string> headers;
   std::shared_ptr<const Bytes> body; // Null: empty.
-  // Instead of a body: `size` bytes, piece by piece. `next` is called when the piece before has
-  // gone out, and answers once, from any thread. Null, empty or dropped: there is no more,
-  // and the client sees it cut.
+  // Instead of a body: `size` bytes, or as many as come, piece by piece. `next` is called when the
+  // piece before has gone out, and answers once, from any thread. Null, empty or dropped: there is
+  // no more, and where a size was said the client sees it cut.
   struct Stream {
-    std::uint64_t size = 0;
+    std::optional<std::uint64_t> size;
     std::function<void(std::function<void(std::shared_ptr<const Bytes>)>)> next;
   };
   std::shared_ptr<Stream> stream = {};

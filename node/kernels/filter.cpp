@@ -23,6 +23,14 @@ public:
     return Plan{tiles, 1};
   }
 
+  std::optional<TiledPicture> picture(const Params& params, ByteView head_bytes) const override {
+    const auto head = get_head(head_bytes);
+    if (!head)
+      return std::nullopt;
+    return TiledPicture{tiling_of(params, *head),
+                        tile_channels(tile_op(param<std::string>(params, "op")), *head)};
+  }
+
   Status prepare(const Params&, ByteView input, Bytes& out) const override {
     return read_picture(input, out);
   }

@@ -2,10 +2,12 @@
 
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
+#include "node/kernels/tiling.hpp"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -73,6 +75,12 @@ public:
   virtual Pieces take_pieces() { return {}; }
 };
 
+// A result that is a picture of tiles, one an item; partials are their bytes.
+struct TiledPicture {
+  Tiling tiling;
+  std::uint32_t channels = 3; // 1: gray, 3: RGB; 8 bits each.
+};
+
 class Kernel {
 public:
   virtual ~Kernel() = default;
@@ -85,6 +93,11 @@ public:
   // Parameters were checked before.
   virtual Result<Plan> plan(const Params& params, std::uint64_t items,
                             ByteView input_head) const = 0;
+
+  // So that people see it grow. As plan(), of a job that was accepted. Nothing: no such picture.
+  virtual std::optional<TiledPicture> picture(const Params&, ByteView /*input_head*/) const {
+    return std::nullopt;
+  }
 
   // In a worker, once, at submission: turns the user's input into what leaves read (decodes a
   // picture). By default as it is. E422: unreadable.

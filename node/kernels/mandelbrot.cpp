@@ -257,6 +257,10 @@ public:
     return Plan{tiles, 1};
   }
 
+  std::optional<TiledPicture> picture(const Params& params, ByteView) const override {
+    return TiledPicture{View(params).tiling(), 3};
+  }
+
   Result<std::unique_ptr<KernelRun>> open(const Params& params, ByteView input,
                                           std::uint64_t items) const override {
     if (auto planned = plan(params, items, input); !planned)

@@ -147,24 +147,60 @@ Error refused(const PngReader& r) {
   return unreadable_picture(std::string("PNG: ") + (*r.why ? r.why : "libpng cannot start"));
 }
 
-} // namespace
-
-Status read_png(ByteView file, Bytes& out) {
-  PngReader r(file);
+Status start(PngReader& r) {
+  const auto file_bytes = r.rest.size();
   if (!create(r) || !read_info(r))
     return refused(r);
   if (auto sides = check_sides(r.width, r.height); !sides)
     return sides;
-  if (promises_too_much(r, file.size()))
+  if (promises_too_much(r, file_bytes))
     return unreadable_picture("PNG: the file is too short for its " + std::to_string(r.width) +
                               " x " + std::to_string(r.height) + " pixels");
-  const bool interlaced = png_get_interlace_type(r.png, r.info) != PNG_INTERLACE_NONE;
+  return Nothing{};
+}
+
+bool interlaced(const PngReader& r) {
+  return png_get_interlace_type(r.png, r.info) != PNG_INTERLACE_NONE;
+}
+
+PictureHead head_of(const PngReader& r) {
+  return {r.width, r.height, r.channels < 3 ? 1u : 3u};
+}
+
+} // namespace
+
+Status scan_png(ByteView file, const PngHead& take_head, const PngRow& take_row) {
+  PngReader r(file);
+  if (auto started = start(r); !started)
+    return started;
+  if (interlaced(r))
+    return unreadable_picture("PNG: it is interlaced");
   if (!start_rows(r))
     return refused(r);
-  const PictureHead head{r.width, r.height, r.channels < 3 ? 1u : 3u};
+  if (auto taken = take_head(head_of(r)); !taken)
+    return taken;
+  Bytes row(std::size_t(r.width) * r.channels), flat;
+  for (std::uint32_t y = 0; y < r.height; ++y) {
+    if (!read_row(r, row.data()))
+      return refused(r);
+    flat.clear();
+    flatten(row.data(), r.width, r.channels, flat);
+    take_row(y, flat);
+  }
+  return Nothing{};
+}
+
+Status read_png(ByteView file, Bytes& out) {
+  PngReader r(file);
+  if (auto started = start(r); !started)
+    return started;
+  const bool in_passes = interlaced(r);
+  if (!start_rows(r))
+    return refused(r);
+  const auto head = head_of(r);
   out.reserve(out.size() + picture_head_bytes + head.bytes());
   put_head(out, head);
-  if (!(interlaced ? read_passes(r, out) : read_rows(r, out)) || !read_end(r))
+  if (!(in_passes ? read_passes(r, out) : read_rows(r, out)) || !read_end(r))
     return refused(r);
   return Nothing{};
 }

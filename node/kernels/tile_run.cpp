@@ -44,6 +44,10 @@ std::vector<ParamSpec> tile_op_params() {
           {"sigma", 3.0, "of gauss, in pixels", 0.1, 40, {}}};
 }
 
+std::uint32_t tile_channels(TileOp op, const PictureHead& head) {
+  return op == TileOp::edge || op == TileOp::gray ? 1 : head.channels;
+}
+
 Error not_a_prepared_picture() {
   return {"E422", "the input is not a prepared picture",
           "its first 16 bytes do not tell width, height and channels of as many pixels",
@@ -59,7 +63,7 @@ TileRun::TileRun(std::string kernel, const TileWork& work, const PictureHead& he
   halo_ = work.op == TileOp::box     ? work.radius
           : work.op == TileOp::gauss ? std::uint32_t(weights_.size() - 1)
                                      : next;
-  channels_ = work.op == TileOp::edge || work.op == TileOp::gray ? 1 : head.channels;
+  channels_ = tile_channels(work.op, head);
 }
 
 Status TileRun::run(std::uint64_t begin, std::uint64_t end, Bytes& out) {

@@ -25,6 +25,8 @@ TileOp tile_op(const std::string& name); // One of tile_ops.
 std::vector<std::string> tile_ops();
 std::vector<ParamSpec> tile_op_params(); // radius, sigma
 
+std::uint32_t tile_channels(TileOp op, const PictureHead& head); // Of the result.
+
 Error not_a_prepared_picture(); // E422
 
 class TileRun : public KernelRun {

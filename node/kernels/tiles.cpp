@@ -50,6 +50,16 @@ public:
     return Plan{tiling->tiles(), 1};
   }
 
+  std::optional<TiledPicture> picture(const Params& params, ByteView head_bytes) const override {
+    const auto head = get_head(head_bytes);
+    const auto tiling = head && param<std::string>(params, "format") == "png"
+                            ? std::optional{tiling_of(params, *head)}
+                            : std::nullopt;
+    if (!tiling || !tiling->ok())
+      return std::nullopt;
+    return TiledPicture{**tiling, tile_channels(tile_op(param<std::string>(params, "op")), *head)};
+  }
+
   Status prepare(const Params&, ByteView input, Bytes& out) const override {
     return read_picture(input, out);
   }

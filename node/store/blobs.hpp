@@ -52,6 +52,7 @@ public:
   void forget_unused_since(std::int64_t unix_s); // What is not pinned.
   bool intact(const BlobId& id); // Reads it all; removes it if it is not what its name says.
 
+  std::size_t count() const { return entries_.size(); }
   std::uint64_t bytes_used() const { return used_; }
   std::uint64_t quota_bytes() const { return quota_; }
 

@@ -85,6 +85,7 @@ struct Seat {
   std::deque<JournalBlocks> journal;
   std::deque<PullBlob> pulls;
   QueueReport queue;
+  std::vector<PartDone> parts;
   std::optional<JobEnded> ended;
   bool idle = false;
   bool keeps = false; // When idle.
@@ -273,6 +274,7 @@ private:
   void on(Seat& s, PullBlob& e) { s.pulls.push_back(e); }
   void on(Seat& s, JournalBlocks& e) { s.journal.push_back(std::move(e)); }
   void on(Seat& s, QueueReport& e) { s.queue = e; }
+  void on(Seat& s, PartDone& e) { s.parts.push_back(e); }
   void on(Seat& s, JobEnded& e) {
     REQUIRE_FALSE(s.ended);
     s.ended = std::move(e);

@@ -33,6 +33,8 @@ struct Told {
   std::vector<PrepareFor> prepared;
   std::vector<ViewAsk> views;
   std::vector<JobId> forgotten;
+  std::vector<bool> followed; // Whether work is to be told of.
+  int frontiers = 0;
 };
 
 // What store and slot say.
@@ -48,6 +50,8 @@ struct Script {
   JobView view; // Without a spec: the job has no actor any more.
   LogAnswer log;
   Kept forget{true, {}};
+  std::vector<BlockResult> frontier; // Of every job.
+  BlobCount blobs{3, 3000, 9000};
 };
 
 inline FdPtr file_of(const Bytes& bytes) {
@@ -57,7 +61,13 @@ inline FdPtr file_of(const Bytes& bytes) {
 }
 
 inline caf::behavior node_stub(caf::event_based_actor*, Told* told, const Script* script) {
-  return {[=](const OpenRoot& open) { told->opened.push_back(open); },
+  return {[=](const FollowWork& follow) { told->followed.push_back(follow.followed); },
+          [=](const FrontierAsk&) {
+            ++told->frontiers;
+            return Frontier{script->frontier};
+          },
+          [=](ChildrenAsk) { return Children{}; },
+          [=](const OpenRoot& open) { told->opened.push_back(open); },
           [=](const ViewAsk& ask) -> JobView {
             told->views.push_back(ask);
             return script->view;
@@ -101,6 +111,7 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
         told->forgotten.push_back(what.job);
         return script->forget;
       },
+      [=](BlobCountAsk) { return script->blobs; },
       [=](const PullFor& pull) {
         told->pulls.push_back(pull);
         const auto to = caf::actor_cast<caf::actor>(self->current_sender());
@@ -180,6 +191,8 @@ public:
     setup.mesh = mesh;
     setup.listen = "10.0.0.5:7700";
     setup.seed = 7;
+    setup.painter_apart = false;
+    setup.unix_ms_at_zero = 1'700'000'000'000;
     setup.started = clock().now();
     wiring->api = api_ = system_.spawn(api_actor, setup, wiring);
     wiring_ = wiring;
@@ -229,6 +242,8 @@ public:
     for (const auto* line : {"title", "detail", "fix"})
       CHECK(json.at(line) != "");
   }
+
+  std::map<std::string, std::string> headers; // Of all calls.
 
   template<class M>
   void tell(M message) {

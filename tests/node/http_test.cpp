@@ -476,3 +476,83 @@ TEST_CASE("a client that leaves lets go of whoever has the pieces") {
   }
   CHECK((gone.wait_for(std::chrono::seconds(30)) == std::future_status::ready));
 }
+
+// --- Without an end, and heads alone
+
+TEST_CASE("a body of unknown length goes out in chunks, and ends when its source does") {
+  for (const bool dropped : {false, true}) { // Or its source dies with the question.
+    std::size_t given = 0;
+    const Rig rig{[&](HttpRequest, HttpRespond respond) {
+      auto reply = streamed(0, [&, dropped](Give give) {
+        if (++given <= 3)
+          give(piece("piece " + std::to_string(given) + "\n"));
+        else if (!dropped)
+          give(nullptr);
+      });
+      reply.stream->size.reset();
+      reply.content_type = "text/event-stream";
+      respond(std::move(reply));
+    }};
+    const auto answer = ask(rig, {});
+    CHECK(answer.status == 200);
+    CHECK(answer.head.find("Transfer-Encoding: chunked") != std::string::npos);
+    CHECK(answer.head.find("Content-Length") == std::string::npos);
+    std::string wanted;
+    for (const auto* n : {"1", "2", "3"})
+      wanted += std::string{"8\r\npiece "} + n + "\n\r\n";
+    CHECK(answer.body == wanted + "0\r\n\r\n");
+  }
+}
+
+TEST_CASE("a client that goes away lets go of its source") {
+  std::promise<void> gone;
+  auto source = std::shared_ptr<int>(new int, [&](int* p) {
+    delete p;
+    gone.set_value();
+  });
+  const std::weak_ptr<int> watched = source;
+  const Rig rig{[&](HttpRequest, HttpRespond respond) {
+    auto reply = streamed(0, [held = std::exchange(source, nullptr)](Give give) {
+      give(piece(std::string(64 * 1024, 'x'))); // More than it will ever read.
+    });
+    reply.stream->size.reset();
+    respond(std::move(reply));
+  }};
+  {
+    Client client{rig.port()};
+    client.send(Ask{}.text());
+    client.read_past("\r\n\r\n");
+    CHECK_FALSE(watched.expired());
+  }
+  gone.get_future().wait();
+  CHECK(watched.expired());
+}
+
+TEST_CASE("HEAD is answered with what GET would be, but for the body") {
+  std::string method;
+  const Rig rig{[&](HttpRequest request, HttpRespond respond) {
+    method = request.method;
+    if (request.path == "/v1/pieces")
+      return respond(streamed(1000, [](Give give) { give(nullptr); }));
+    auto reply = json_reply(200, "{\"a\":1}");
+    if (request.path == "/v1/same")
+      reply.status = 304;
+    reply.headers["ETag"] = "\"tag\"";
+    respond(std::move(reply));
+  }};
+  Ask a;
+  a.method = "HEAD";
+  const auto head = ask(rig, a);
+  CHECK(method == "GET");
+  CHECK(head.status == 200);
+  CHECK(head.body.empty());
+  CHECK(head.head.find("Content-Length: 7") != std::string::npos);
+  CHECK(head.head.find("ETag: \"tag\"") != std::string::npos);
+  a.target = "/v1/pieces";
+  CHECK(ask(rig, a).head.find("Content-Length: 1000") != std::string::npos);
+  a.method = "GET";
+  a.target = "/v1/same";
+  const auto same = ask(rig, a);
+  CHECK(same.status == 304);
+  CHECK(same.body.empty());
+}

@@ -620,6 +620,7 @@ private:
     nodes_[n].jobs.at(id).report = report;
     tell_scheduler(n, [=, this](Scheduler& s) { return s.queue_changed(id, report, now_); });
   }
+  void on(Index, const JobId&, PartDone&) {}
   void on(Index n, const JobId& id, JobEnded& end) {
     auto& facts = jobs_.at(id);
     if (facts.root != n)
