@@ -44,7 +44,7 @@ CallDone spun(std::uint32_t percent, std::uint64_t& waited) {
   limits.cpu_percent = percent;
   auto worker = zygote->spawn(limits);
   REQUIRE(worker.ok());
-  REQUIRE(send(worker->socket, OpenJob{1, "spin", {}, 1, 1, {}, {}, {}}).ok());
+  REQUIRE(send(worker->socket, OpenJob{1, "spin", encode_params({}), 1, 1, {}, {}, {}}).ok());
   REQUIRE(send(worker->socket, RunCall{1, 1, {0, 0}}).ok());
   auto done = answer(worker->socket);
   waited = waited_ns(worker->pid);
