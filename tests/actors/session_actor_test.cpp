@@ -82,7 +82,7 @@ TEST_CASE("each kind of message goes to the one actor that it is for") {
       return (std::holds_alternative<M>(message) || ...);
     };
     auto& home = is((std::variant<Records, Join, ForwardJoin, Neighbor, NeighborReply, Disconnect,
-                                  Shuffle, ShuffleReply>*)nullptr)
+                                  Shuffle, ShuffleReply, DialBackAsk, DialBackAnswer>*)nullptr)
                      ? rig.mesh
                  : is((std::variant<BlobAsk, BlobChunk, BlobMissing>*)nullptr) ? rig.store
                  : is((std::variant<JobQuery, JobAnswer>*)nullptr)             ? rig.api

@@ -96,6 +96,7 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
         told->kept.emplace_back(blob.id, to_bytes(contents->bytes()));
         return script->keep;
       },
+      [](UsageAsk) { return UsageTold{}; },
       [=](const FilesAsk& ask) -> FilesAnswer {
         FilesAnswer answer;
         for (const auto& blob : ask.blobs) {

@@ -72,7 +72,7 @@ TEST_CASE("health, status, kernels and peers") {
     CHECK(json.contains(key));
   CHECK(json.at("working").empty());
   CHECK(json.at("pause") == nullptr);
-  CHECK(json.size() == 16);
+  CHECK(json.size() == 18);
   CHECK(json.at("mesh_id").get<std::string>().starts_with(json.at("mesh").get<std::string>()));
   CHECK(api.get("/v1/kernels")->json() == kernels_json({}));
 
@@ -115,7 +115,7 @@ TEST_CASE("a pause goes to the node, and is answered with what became of it") {
   auto answer = api.post("/v1/pause", R"({"seconds":60})");
   CHECK(answer->status() == 200);
   CHECK(answer->json() ==
-        Json::parse(R"({"schema":1,"pause":{"since_ms":5000,"until_ms":65000}})"));
+        Json::parse(R"({"schema":1,"pause":{"since_ms":5000,"until_ms":65000,"why":null}})"));
   CHECK(api.told.pauses.back().time == 60s);
   api.told.pause_set = {Pause{5000, {}}, {}};
   for (const auto* body : {"", "{}", R"({"seconds":null})"}) {
@@ -146,7 +146,7 @@ TEST_CASE("a paused node says so, to whoever asks for it and among peers") {
   api.tell(OwnLoad{0, 0, true});
   api.rewire([](Wiring& w) { w.pause = Pause{5000, {}}; });
   const auto status = api.get("/v1/status")->json();
-  CHECK(status.at("pause") == Json::parse(R"({"since_ms":5000,"until_ms":null})"));
+  CHECK(status.at("pause") == Json::parse(R"({"since_ms":5000,"until_ms":null,"why":null})"));
   CHECK(status.at("running") == 0);
   const auto own = api.get("/v1/peers")->json().at("peers").at(0);
   CHECK(own.at("state") == "paused");

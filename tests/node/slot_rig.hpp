@@ -131,7 +131,8 @@ struct Shelf {
 };
 
 inline caf::behavior fake_store(caf::event_based_actor*, Shelf* shelf) {
-  return {[=](const FilesAsk& ask) -> FilesAnswer {
+  return {[](const UsedFor&) {},
+          [=](const FilesAsk& ask) -> FilesAnswer {
             shelf->asked.push_back(ask.blobs);
             FilesAnswer answer;
             for (const auto& blob : ask.blobs) {
