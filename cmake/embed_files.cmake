@@ -8,15 +8,15 @@ foreach(file ${FILES})
   cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${ROOT} OUTPUT_VARIABLE path)
   string(APPEND entries "    {\"${path}\", R\"embedded(${text})embedded\"},\n")
 endforeach()
-file(WRITE ${OUTPUT} "#include \"node/cli/sdk_files.hpp\"
+file(WRITE ${OUTPUT} "#include \"${HEADER}\"
 
-namespace tessera::cli {
+namespace ${NAMESPACE} {
 
-std::span<const SdkFile> sdk_files() {
-  static constexpr SdkFile files[] = {
+std::span<const ${TYPE}> ${FUNCTION}() {
+  static constexpr ${TYPE} files[] = {
 ${entries}  };
   return files;
 }
 
-} // namespace tessera::cli
+} // namespace ${NAMESPACE}
 ")
