@@ -1,6 +1,7 @@
 #include "node/node.hpp"
 
 #include "node/cli/terminal.hpp"
+#include "node/dashboard/page.hpp"
 #include "node/node_actor.hpp"
 #include "node/secret_file.hpp"
 #include "node/speed.hpp"
@@ -378,6 +379,7 @@ struct Node::Parts {
     HttpConfig config;
     config.port = options_.api_port;
     config.token = token_;
+    config.open_page = dashboard::page;
     http_ = must(serve_http(
         io_->context, config, [board = board_](HttpRequest request, HttpRespond respond) {
           tell(board->wiring()->api,
