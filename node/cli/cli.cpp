@@ -15,11 +15,12 @@ using namespace cli;
 using Verb = void (*)(const Command&, Terminal&);
 
 const std::map<std::string, Verb> answered{
-    {"stop", cli::stop},     {"status", cli::status}, {"id", cli::id},
-    {"invite", cli::invite}, {"peers", cli::peers},   {"kernels", cli::kernels},
-    {"submit", cli::submit}, {"jobs", cli::jobs},     {"wait", cli::wait},
-    {"result", cli::result}, {"cancel", cli::cancel}, {"new", cli::new_thing},
-    {"pause", cli::pause},   {"snooze", cli::pause},  {"resume", cli::resume},
+    {"stop", cli::stop},           {"status", cli::status}, {"id", cli::id},
+    {"invite", cli::invite},       {"peers", cli::peers},   {"kernels", cli::kernels},
+    {"submit", cli::submit},       {"jobs", cli::jobs},     {"wait", cli::wait},
+    {"result", cli::result},       {"cancel", cli::cancel}, {"new", cli::new_thing},
+    {"pause", cli::pause},         {"snooze", cli::pause},  {"resume", cli::resume},
+    {"open", cli::open_dashboard},
 };
 
 // What the person asked for, as far as that is known before parsing.

@@ -61,6 +61,7 @@ struct Command {
   std::string output;                        // Of `result` and `wait`.
   std::optional<unsigned> timeout;           // Of `wait`, in seconds.
   bool mesh_wide = false;                    // Of `jobs`.
+  bool no_browser = false;                   // Of `open`.
   std::optional<std::chrono::seconds> pause; // Of `pause` and `snooze`.
 };
 

@@ -15,7 +15,7 @@ namespace tessera::cli {
 
 const std::vector<std::string> verbs{"start", "stop",   "status", "id",     "invite", "peers",
                                      "jobs",  "submit", "wait",   "result", "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume", "snooze"};
+                                     "new",   "run",    "pause",  "resume", "snooze", "open"};
 
 namespace {
 
@@ -184,6 +184,8 @@ void add_verbs(CLI::App& app, Typed& t) {
   add("kernels", "What can be run")
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("NAME");
+  add("open", "The dashboard of the node, in a browser")
+      ->add_flag("--no-browser", t.command.no_browser, "Only say where it is");
   add_new(*add("new", "Begin a task of your own"), t);
   add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
 }

@@ -14,6 +14,7 @@ void id(const Command& command, Terminal& terminal);
 void invite(const Command& command, Terminal& terminal);
 void peers(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
+void open_dashboard(const Command& command, Terminal& terminal);
 
 void new_thing(const Command& command, Terminal& terminal);
 
