@@ -2,6 +2,7 @@
 
 #include "net/asio/probe.hpp"
 #include "node/cli/terminal.hpp"
+#include "node/dashboard/page.hpp"
 #include "node/node_actor.hpp"
 #include "node/owner/readings.hpp"
 #include "node/secret_file.hpp"
@@ -426,6 +427,7 @@ struct Node::Parts {
     HttpConfig config;
     config.port = options_.api_port;
     config.token = token_;
+    config.open_page = dashboard::page;
     http_ = must(serve_http(
         io_->context, config, [board = board_](HttpRequest request, HttpRespond respond) {
           tell(board->wiring()->api,

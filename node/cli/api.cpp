@@ -43,12 +43,8 @@ Failed no_token(const std::string& file) {
            "run as the user who started the node, or name it: --token-file FILE"}};
 }
 
-struct Url {
-  std::string host;
-  int port = 80;
-};
-
-Url parse_url(const std::string& text) {
+// Without its token.
+Access parse_url(const std::string& text) {
   const std::string scheme = "http://";
   auto rest = text.starts_with(scheme) ? text.substr(scheme.size()) : std::string{};
   while (!rest.empty() && rest.back() == '/')
@@ -64,7 +60,7 @@ Url parse_url(const std::string& text) {
   auto host = rest.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']'))
     host = host.substr(1, host.size() - 2);
-  return {host, digits.empty() ? 80 : std::stoi(digits)};
+  return {host, digits.empty() ? 80 : std::stoi(digits), ""};
 }
 
 std::string text_in(const nlohmann::json& object, const char* name, std::string otherwise) {
@@ -124,24 +120,34 @@ struct Api::Line {
   }
 };
 
-Api::Api(const Common& common) : line_(std::make_unique<Line>()) {
-  line_->common = common;
+std::string Access::url() const {
+  const bool v6 = host.find(':') != host.npos;
+  return "http://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+Access access_to(const Common& common) {
   const auto paths = common.paths();
   const auto text = common.api.empty() ? first_line(paths.api) : common.api;
   if (text.empty())
     throw nobody(common, "there is no file " + paths.api.string());
-  const auto url = parse_url(text);
+  auto access = parse_url(text);
   const auto token_file = common.token_file.empty() ? paths.token.string() : common.token_file;
-  const auto token = first_line(token_file);
-  if (token.empty())
+  access.token = first_line(token_file);
+  if (access.token.empty())
     throw no_token(token_file);
-  auto& client = line_->client.emplace(url.host, url.port);
+  return access;
+}
+
+Api::Api(const Common& common) : line_(std::make_unique<Line>()) {
+  line_->common = common;
+  const auto access = access_to(common);
+  auto& client = line_->client.emplace(access.host, access.port);
   client.set_connection_timeout(connect_time_max);
   client.set_read_timeout(answer_time_max);
   client.set_write_timeout(answer_time_max);
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
-  client.set_bearer_token_auth(token);
+  client.set_bearer_token_auth(access.token);
 }
 
 Api::~Api() = default;

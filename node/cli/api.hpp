@@ -13,6 +13,16 @@
 // words where it answered, with E301 where none did, E308 where it took too long.
 namespace tessera::cli {
 
+// Where a node's API is, and what opens it. Throws Failed as Api does.
+struct Access {
+  std::string host;
+  int port = 80;
+  std::string token;
+
+  std::string url() const; // "http://127.0.0.1:7701"
+};
+Access access_to(const Common& common);
+
 class Api {
 public:
   using Json = nlohmann::json;

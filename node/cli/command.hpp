@@ -88,6 +88,7 @@ struct Command {
   bool all_ended = false;                    // Of `rm`.
   bool follow = false;                       // Of `logs`.
   std::string key_file;                      // Of `cancel`; empty: the node's own word.
+  bool no_browser = false;                   // Of `open`.
   std::optional<std::chrono::seconds> pause; // Of `pause` and `snooze`.
 };
 

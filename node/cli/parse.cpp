@@ -15,10 +15,10 @@
 
 namespace tessera::cli {
 
-const std::vector<std::string> verbs{"start", "stop",   "status", "id",      "invite", "peers",
-                                     "jobs",  "submit", "wait",   "result",  "cancel", "kernels",
-                                     "new",   "run",    "pause",  "resume",  "snooze", "why",
-                                     "logs",  "rm",     "watch",  "service", "config", "top"};
+const std::vector<std::string> verbs{
+    "start",  "stop",   "status",  "id",  "invite", "peers", "jobs",   "submit", "wait",
+    "result", "cancel", "kernels", "new", "run",    "pause", "resume", "snooze", "why",
+    "logs",   "rm",     "watch",   "top", "config", "open",  "service"};
 
 const std::vector<std::string> hidden_verbs{"completions", "man"};
 
@@ -253,6 +253,8 @@ void add_verbs(CLI::App& app, Typed& t) {
       ->add_option("name", t.command.subject, "One of them, in detail")
       ->type_name("KERNEL");
   add_config(*add("config", "The settings that start would use, and where each comes from"), t);
+  add("open", "The dashboard of the node, in a browser")
+      ->add_flag("--no-browser", t.command.no_browser, "Only say where it is");
   add_new(*add("new", "Begin a task of your own"), t);
   add_run(*add("run", "Run a module of your own on the mesh, or here (--local)"), t);
   add_service(*add("service", "Have the node run by itself, as a systemd user service"), t);

@@ -16,6 +16,7 @@ void peers(const Command& command, Terminal& terminal);
 void top(const Command& command, Terminal& terminal);
 void config(const Command& command, Terminal& terminal);
 void kernels(const Command& command, Terminal& terminal);
+void open_dashboard(const Command& command, Terminal& terminal);
 
 void service(const Command& command, Terminal& terminal);
 void complete(const Command& command, Terminal& terminal); // The hidden `completions`...

@@ -108,6 +108,8 @@ public:
   // On the io_context's thread.
   void take(restinio::request_handle_t request) {
     auto target = target_of(*request);
+    if (const auto page = open_page(*request, target))
+      return send(request, *page);
     if (const auto refusal = refuse(*request, target))
       return send(request, *refusal);
     const auto respond = responder(request);
@@ -196,8 +198,15 @@ private:
     return value && http::bears({value->data(), value->size()}, config_.token);
   }
 
-  std::optional<HttpReply> refuse(const restinio::request_t& request,
-                                  const std::optional<http::Target>& target) const {
+  std::optional<HttpReply> open_page(const restinio::request_t& request,
+                                     const std::optional<http::Target>& target) const {
+    const bool get = request.header().method() == restinio::http_method_get();
+    if (!config_.open_page || !get || !target || foreign(request))
+      return {};
+    return config_.open_page(target->path);
+  }
+
+  std::optional<HttpReply> foreign(const restinio::request_t& request) const {
     const auto& header = request.header();
     if (!header.has_field(restinio::http_field::host) ||
         !each_passes(header, restinio::http_field::host, http::loopback_host))
@@ -207,6 +216,13 @@ private:
     if (!each_passes(header, restinio::http_field::origin, http::loopback_origin))
       return problem(403, {"E507", "a page of this origin may not call the API",
                            "only pages served from loopback may", "call it without a browser"});
+    return {};
+  }
+
+  std::optional<HttpReply> refuse(const restinio::request_t& request,
+                                  const std::optional<http::Target>& target) const {
+    if (auto refusal = foreign(request))
+      return refusal;
     if (!target)
       return problem(400, {"E400", "the address of this request cannot be read",
                            "a bad % escape, or no leading slash", "see GET /v1/status"});

@@ -52,9 +52,12 @@ using HttpHandler = std::function<void(HttpRequest, HttpRespond)>;
 struct HttpConfig {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0; // 0: any.
-  std::string token;      // Wanted as "Authorization: Bearer ..." on all but /healthz and /readyz.
+  std::string token;      // Wanted as "Authorization: Bearer ..." on all but /healthz,
+                          // /readyz and open pages.
   std::size_t body_bytes_max = std::size_t{1} << 30;
   std::size_t connections_max = 512;
+  // What a GET of this path is answered without a token and without the handler; empty: nothing.
+  std::function<std::optional<HttpReply>(const std::string& path)> open_page = {};
 };
 
 class HttpServer {
