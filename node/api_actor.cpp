@@ -213,7 +213,11 @@ caf::behavior api_actor(Self self, ApiSetup setup, WiringPtr wiring) {
         self->state.load = load;
         peer_event(self, self->state.setup.own.subject);
       },
-      [=](const ReachNews& news) { self->state.reach = news.reach; },
+      [=](const ReachNews& news) {
+        self->state.reach = news.reach;
+        status_event(self);
+        peer_event(self, self->state.setup.own.subject);
+      },
       [=](const NextPiece& next) { next_piece(self, next); },
       [=](const BlobHere& here) { pulled(self, here.blob, true); },
       [=](const BlobGone& gone) { pulled(self, gone.blob, false); },

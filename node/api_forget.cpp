@@ -5,8 +5,10 @@ namespace tessera::api {
 
 void forget_job(Self self, const JobId& job, const std::function<void(const Kept&)>& then) {
   self->state.store_asks.ask<Kept>(self, ForgetJob{job}, [=](const Kept& kept) {
-    if (kept.ok)
+    if (kept.ok) {
       self->state.book->forget(job);
+      job_gone_event(self, job);
+    }
     then(kept);
   });
 }

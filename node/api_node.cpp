@@ -19,6 +19,8 @@ PeerView view_of(Self self, const NodeId& id, const Record& record) {
   return view;
 }
 
+namespace {
+
 // What this node has a hand in, and for whom.
 Json working_json(Self self) {
   Json list = Json::array();
@@ -54,6 +56,12 @@ Json reach_json(Self self) {
           {"why", reach.why.empty() ? Json(nullptr) : Json(reach.why)}};
 }
 
+Json own_peer_json(Self self) {
+  auto json = peer_json({own_record(self), true, false, {}});
+  json["dialable"] = dialable(self->state.reach);
+  return json;
+}
+
 } // namespace
 
 Json status_json(Self self) {
@@ -84,8 +92,7 @@ Json status_json(Self self) {
 Json peers_json(Self self) {
   const auto& s = self->state;
   Json list = Json::array();
-  list.push_back(peer_json({own_record(self), true, false, {}}));
-  list.back()["dialable"] = dialable(s.reach);
+  list.push_back(own_peer_json(self));
   for (const auto& [id, record] : s.records)
     list.push_back(peer_json(view_of(self, id, record->record)));
   return {{"schema", 1}, {"peers", std::move(list)}};
@@ -94,7 +101,7 @@ Json peers_json(Self self) {
 std::optional<Json> one_peer_json(Self self, const NodeId& peer) {
   const auto& s = self->state;
   if (peer == s.setup.own.subject)
-    return peer_json({own_record(self), true, false, {}});
+    return own_peer_json(self);
   const auto known = s.records.find(peer);
   if (known == s.records.end())
     return std::nullopt;

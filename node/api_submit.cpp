@@ -1,7 +1,7 @@
 #include "node/api_shell.hpp"
+#include "node/eligible.hpp"
 #include "node/kernels/each_input.hpp"
 #include "node/kernels/native.hpp"
-#include "node/reach.hpp"
 
 #include <cmath>
 
@@ -89,7 +89,7 @@ void begin(Self self, const JobRequest& request, JobSpec spec, const Caller& cal
     return refuse(caller, {"E420", "these parameters are too long",
                            "a job carries at most 64 KiB of them", "shorten them"});
   if (!request.wishes.wait_for_peers)
-    if (const auto nobody = nobody_can(spec, reach_of(spec, nodes(self))))
+    if (const auto nobody = nobody_can(spec, eligible_of(spec, nodes(self))))
       return refuse(caller, *nobody);
   if (!request.auto_leaf)
     return accept(self, spec, caller);

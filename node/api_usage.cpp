@@ -65,6 +65,7 @@ void expired(Self self, const JobsExpired& old) {
   for (const auto& job : old.jobs) {
     s.expired[to_hex(job.id)] = job;
     s.book->forget(job.id);
+    job_gone_event(self, job.id);
   }
   while (s.expired.size() > std::size_t(Journal::expired_max))
     s.expired.erase(

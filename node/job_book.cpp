@@ -76,20 +76,16 @@ std::optional<JobId> JobBook::learned(const JobStatus& status, Time now) {
   return oldest;
 }
 
-void JobBook::forget(const JobId& id) {
-  std::erase(ended_, id);
-  begun_.erase(id);
-  rooted_.erase(id);
-}
-
 const JobStatus* JobBook::rooted(const JobId& id) const {
   const auto known = rooted_.find(id);
   return known == rooted_.end() ? nullptr : &known->second;
 }
 
 void JobBook::forget(const JobId& id) {
-  if (std::erase(ended_, id))
-    rooted_.erase(id);
+  if (!std::erase(ended_, id))
+    return;
+  begun_.erase(id);
+  rooted_.erase(id);
 }
 
 std::vector<JobStatus> JobBook::rooted(Time now) const {

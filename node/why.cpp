@@ -99,7 +99,7 @@ private:
   }
 
   void nodes() {
-    const auto reach = reach_of(spec_, v_.nodes);
+    const auto reach = eligible_of(spec_, v_.nodes);
     if (v_.job.queued == 0)
       return;
     if (!reach.ever()) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/job_view.hpp"
-#include "node/reach.hpp"
+#include "node/eligible.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 #include "node/cancels.hpp"
 #include "node/idempotency.hpp"
-#include "node/reach.hpp"
+#include "node/eligible.hpp"
 #include "node/wishes.hpp"
 
 #include <doctest/doctest.h>
@@ -94,17 +94,17 @@ TEST_CASE("who can run a job, and what the others lack") {
 TEST_CASE("a job that nobody could run is refused with counts, unless one could after a pause") {
   const auto s = spec(std::uint64_t{4} << 30);
   const auto nobody =
-      nobody_can(s, reach_of(s, {node(1), node(2), with(node(3), [](Record& r) { r.slots = 0; }),
+      nobody_can(s, eligible_of(s, {node(1), node(2), with(node(3), [](Record& r) { r.slots = 0; }),
                                  with(node(4), [](Record& r) { r.leaving = true; })}));
   REQUIRE(nobody);
   CHECK(nobody->code == "E601");
   CHECK(nobody->what == "0 of 3 nodes can run this");
   CHECK(nobody->why == "2 have less than 4 GiB for a worker, 1 has no slots");
   const auto large = std::uint64_t{8} << 30;
-  CHECK_FALSE(nobody_can(s, reach_of(s, {node(1), node(2, large)})));
+  CHECK_FALSE(nobody_can(s, eligible_of(s, {node(1), node(2, large)})));
   CHECK_FALSE(
-      nobody_can(s, reach_of(s, {with(node(2, large), [](Record& r) { r.paused = true; })})));
-  CHECK_FALSE(nobody_can(spec(), reach_of(spec(), {}))); // It may wait for nodes.
+      nobody_can(s, eligible_of(s, {with(node(2, large), [](Record& r) { r.paused = true; })})));
+  CHECK_FALSE(nobody_can(spec(), eligible_of(spec(), {}))); // It may wait for nodes.
 }
 
 TEST_CASE("the same key and body again is the answer of before; another body is not") {

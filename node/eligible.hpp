@@ -15,7 +15,7 @@ enum class Fit : std::uint8_t { able, paused, no_slots, memory, arch, kernel, le
 
 Fit fit_of(const JobSpec& spec, const Record& record);
 
-struct Reach {
+struct Eligible {
   std::size_t nodes = 0; // Of all.
   std::size_t able = 0, paused = 0, no_slots = 0, memory = 0, arch = 0, kernel = 0;
   std::uint32_t slots_free = 0; // Of the able.
@@ -24,12 +24,13 @@ struct Reach {
 };
 
 // Who leaves does not count.
-Reach reach_of(const JobSpec& spec, const std::vector<Record>& nodes);
+Eligible eligible_of(const JobSpec& spec, const std::vector<Record>& nodes);
 
-std::string lacks_of(const JobSpec& spec, const Reach& reach); // "3 have less than 4 GiB, ..."
+std::string lacks_of(const JobSpec& spec,
+                     const Eligible& eligible); // "3 have less than 4 GiB, ..."
 
 // E601, unless somebody can, at least later. Of a job that requires nothing it is not asked: it
 // waits for nodes, as it always did.
-std::optional<Error> nobody_can(const JobSpec& spec, const Reach& reach);
+std::optional<Error> nobody_can(const JobSpec& spec, const Eligible& eligible);
 
 } // namespace tessera
