@@ -89,9 +89,10 @@ class Job(Future):  # type: ignore[type-arg]
     def id(self) -> str:
         return str(self._told["job"])
 
-    def status(self) -> Dict[str, Any]:
-        """The node's own words: state, microtasks, done, shares and the rest."""
-        return self._mesh._json("GET", f"/v1/jobs/{self.id}")
+    def status(self, wait_s: float = 0) -> Dict[str, Any]:
+        """The node's own words: state, microtasks, done, shares and the rest; after `wait_s`
+        seconds, 60 at most, or at its end if that is sooner."""
+        return self._mesh._json("GET", f"/v1/jobs/{self.id}?wait={wait_s}")
 
     def result(self, timeout: Optional[float] = None, *, array: bool = False) -> Any:
         """The value: a list of a map, a parsed JSON, a str of text, bytes of all else; with
@@ -109,7 +110,7 @@ class Job(Future):  # type: ignore[type-arg]
         with unfinished.open("wb") as out:
             for piece in self._mesh._pieces(f"/v1/jobs/{self.id}/result"):
                 out.write(piece)
-        unfinished.replace(file)
+        unfinished.replace(Path(file))
 
     def cancel(self) -> bool:
         """Asks the mesh to stop it. False if it has ended already."""
@@ -467,7 +468,7 @@ def to_png(array: Any) -> bytes:
 def from_png(png: bytes) -> Any:
     """A PNG of 8 bits a sample, grey or RGB and not interlaced, as an array of uint8, height x
     width [x 3]. Needs numpy. ValueError: another PNG, or none."""
-    import numpy
+    import numpy  # type: ignore[import-not-found,unused-ignore]
 
     if png[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError("no PNG")

@@ -75,7 +75,7 @@ class Jobs(unittest.TestCase):
         self.assertTrue(job.cancel())
         with self.assertRaises(concurrent.futures.CancelledError):
             job.result(timeout=10)
-        self.assertEqual(job.status()["state"], "cancelled")
+        self.assertEqual(job.status(wait_s=30)["state"], "cancelled")
         self.assertFalse(job.cancel())
 
     def test_what_is_wrong_is_said_as_the_command_line_says_it(self) -> None:
