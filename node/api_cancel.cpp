@@ -22,6 +22,11 @@ Error not_ours(const JobStatus& status) {
               ", or with its key: tessera cancel JOB --key FILE"};
 }
 
+// No word came: the node is to give its own.
+bool wordless(const Bytes& body) {
+  return body.empty() || text_of(body) == "{}";
+}
+
 // The word that came with the call: E463 if it is none, E510 if it is another's.
 Result<Word> word_in(Self self, const JobStatus& status, const Bytes& body) {
   const Error unreadable{"E463", "this cancellation cannot be read",
@@ -59,10 +64,10 @@ void say_cancels_again(Self self) {
 void cancel(Self self, const JobStatus& status, const Bytes& body, const Caller& caller) {
   auto& s = self->state;
   const bool ours = status.spec->spec.submitter == s.setup.own.subject;
-  if (body.empty() && !ours)
+  if (wordless(body) && !ours)
     return refuse(caller, not_ours(status));
-  const auto word = body.empty() ? Result<Word>{s.setup.codec->seal_cancel(status.spec->id)}
-                                 : word_in(self, status, body);
+  const auto word = wordless(body) ? Result<Word>{s.setup.codec->seal_cancel(status.spec->id)}
+                                   : word_in(self, status, body);
   if (!word)
     return refuse(caller, word.error());
   if (!ended(status.state)) {

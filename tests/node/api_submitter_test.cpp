@@ -118,10 +118,11 @@ TEST_CASE("with its submitter's signature a job is cancelled at any node, and wi
     return answer;
   };
   const auto path = path_of(theirs) + "/cancel";
-  api.refused(cancel(word(api.self, theirs.spec->id)), 403, "E510", path); // Not its submitter.
+  for (const auto& ours : {std::string{}, std::string{"{}"}, word(api.self, theirs.spec->id)})
+    api.refused(cancel(ours), 403, "E510", path); // Not its submitter.
   api.refused(cancel(word(api.other, blob_id(view("another")))), 403, "E510", path);
   for (const auto& bad :
-       {std::string{"{}"}, std::string{"[]"}, std::string{R"({"cancel":7})"},
+       {std::string{"{\"key\":1}"}, std::string{"[]"}, std::string{R"({"cancel":7})"},
         std::string{R"({"cancel":"zz"})"}, std::string{R"({"cancel":""})"}, std::string(5000, 'x')})
     api.refused(cancel(bad), 400, "E463", path);
   auto forged = word(api.other, theirs.spec->id);

@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t opened_max = 16; // Of slot_actor.cpp.
 
-struct Worker {
-  explicit Worker(const SlotRig& rig) : pid(rig.worker()), gone(rig::watch(pid)) {}
+struct Watched {
+  explicit Watched(const SlotRig& rig) : pid(rig.worker()), gone(rig::watch(pid)) {}
   bool is_gone() const { return rig::readable(gone.get()); }
 
   pid_t pid;
@@ -29,7 +29,7 @@ TEST_CASE("a worker that dies is replaced, and what waited behind is no worse fo
   SlotRig rig;
   const auto other = rig.job_of("range", to_bytes(view("input")));
   CHECK(rig.text_done(finish(rig, other)) == "input");
-  const Worker before{rig};
+  const Watched before{rig};
   const auto crash = rig.start(rig.job_of("crashing")), lost = finish(rig, other);
   const auto failures = rig.failures(2);
   CHECK(failures[0].id == crash);
@@ -74,7 +74,7 @@ TEST_CASE("what waits a second behind another job's call is given back, and answ
 
 TEST_CASE("a worker found dead when it is wanted is replaced") {
   SlotRig rig;
-  const Worker before{rig};
+  const Watched before{rig};
   rig.zygote.kill(before.pid);
   REQUIRE(before.is_gone());
   CHECK(rig.failed(rig.start(rig.job_of("range"))) == "E710");
@@ -83,7 +83,7 @@ TEST_CASE("a worker found dead when it is wanted is replaced") {
 
 TEST_CASE("a worker that speaks nonsense is replaced") {
   SlotRig rig;
-  const Worker before{rig};
+  const Watched before{rig};
   CHECK(rig.failed(rig.start(rig.job_of("nonsense"))) == "E710");
   CHECK(before.is_gone());
   CHECK(rig.text_done(rig.start(rig.job_of("range"))) == "0-1 ");
@@ -91,7 +91,7 @@ TEST_CASE("a worker that speaks nonsense is replaced") {
 
 TEST_CASE("a slot dies of an answer to what it never asked, and takes its worker along") {
   SlotRig rig;
-  const Worker before{rig};
+  const Watched before{rig};
   rig.start(rig.job_of("lying"));
   rig.until([&] { return rig.ended; });
   CHECK(before.is_gone());
@@ -100,7 +100,7 @@ TEST_CASE("a slot dies of an answer to what it never asked, and takes its worker
 
 TEST_CASE("a slot that is ended takes its worker along, whatever that computes") {
   SlotRig rig;
-  const Worker before{rig};
+  const Watched before{rig};
   rig.start(rig.job_of("endless"));
   rig.stage.end(rig.slot);
   CHECK(rig.ended);
@@ -127,7 +127,7 @@ TEST_CASE("a slot that gets no worker dies") {
 TEST_CASE("what a dropped job runs is killed, and nobody hears of it but the scheduler") {
   SlotRig rig;
   const auto hanging = rig.job_of("endless"), other = rig.job_of("range");
-  const Worker before{rig};
+  const Watched before{rig};
   rig.start(hanging);
   const auto waiting = rig.start(other);
   rig.stage.tell(rig.slot, DropJob{hanging->id});
@@ -142,7 +142,7 @@ TEST_CASE("what a dropped job runs is killed, and nobody hears of it but the sch
 TEST_CASE("a dropped job that runs nothing is closed, and its worker stays") {
   SlotRig rig;
   const auto spec = rig.job_of("range", to_bytes(view("input")));
-  const Worker before{rig};
+  const Watched before{rig};
   for (std::size_t times = 1; times <= 3; ++times) {
     CHECK(rig.text_done(finish(rig, spec)) == "input");
     CHECK(rig.shelf.asked.size() == times);
@@ -163,7 +163,7 @@ TEST_CASE("a dropped job does not begin when its blobs come") {
   rig.stage.tell(rig.slot, DropJob{rig.job_of("range")->id});
   rig.new_store(answering);
   CHECK(rig.frees() == 1);
-  const Worker before{rig};
+  const Watched before{rig};
   rig.stage.tell(rig.slot, DropJob{dropped->id});
   CHECK(before.is_gone()); // That one ran.
   CHECK(rig.frees() == 1);
