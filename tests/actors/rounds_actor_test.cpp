@@ -204,7 +204,7 @@ TEST_CASE("the job of a round tells its parent of its end, not the journal, and 
   CHECK(news[0].result == partial_of("state"));
   CHECK(news[0].end.over);
   CHECK(rig.store.take<JournalEnd>().empty());
-  CHECK(rig.api.size() == 0);
+  CHECK(rig.api.take<JobNews>().empty());
   rig.tell(tick_atom_v); // Its parent is another, and asks.
   const auto again = rig.node.take<RoundNews>();
   REQUIRE(again.size() == 1);

@@ -85,8 +85,9 @@ TEST_CASE("each kind of message goes to the one actor that it is for") {
                                   Shuffle, ShuffleReply, DialBackAsk, DialBackAnswer>*)nullptr)
                      ? rig.mesh
                  : is((std::variant<BlobAsk, BlobChunk, BlobMissing>*)nullptr) ? rig.store
-                 : is((std::variant<JobQuery, JobAnswer>*)nullptr)             ? rig.api
-                                                                               : rig.scheduler;
+                 : is((std::variant<JobQuery, JobAnswer, DetailAsk, Detail>*)nullptr)
+                     ? rig.api
+                     : rig.scheduler;
     rig.hear_message(message);
     const auto heard = home.take<FromPeer>();
     REQUIRE(heard.size() == 1);

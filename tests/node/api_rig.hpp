@@ -209,13 +209,14 @@ public:
 
   AnswerPtr call(const std::string& method, const std::string& path, const std::string& body = "",
                  std::map<std::string, std::string> query = {},
-                 std::map<std::string, std::string> headers = {}) {
+                 std::map<std::string, std::string> more_headers = {}) {
     auto answer = std::make_shared<Answer>();
     auto request = std::make_shared<HttpRequest>();
     request->method = method;
     request->path = path;
     request->query = std::move(query);
-    request->headers = std::move(headers);
+    request->headers = std::move(more_headers);
+    request->headers.insert(headers.begin(), headers.end());
     request->body = to_bytes(view(body));
     tell(HttpCall{request, [answer](HttpReply reply) {
                     CHECK(!answer->there); // Once.
