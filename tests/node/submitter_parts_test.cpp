@@ -1,6 +1,6 @@
 #include "node/cancels.hpp"
-#include "node/idempotency.hpp"
 #include "node/eligible.hpp"
+#include "node/idempotency.hpp"
 #include "node/wishes.hpp"
 
 #include <doctest/doctest.h>
@@ -95,7 +95,7 @@ TEST_CASE("a job that nobody could run is refused with counts, unless one could 
   const auto s = spec(std::uint64_t{4} << 30);
   const auto nobody =
       nobody_can(s, eligible_of(s, {node(1), node(2), with(node(3), [](Record& r) { r.slots = 0; }),
-                                 with(node(4), [](Record& r) { r.leaving = true; })}));
+                                    with(node(4), [](Record& r) { r.leaving = true; })}));
   REQUIRE(nobody);
   CHECK(nobody->code == "E601");
   CHECK(nobody->what == "0 of 3 nodes can run this");
