@@ -3,6 +3,7 @@ a module that echoes its task, and traps at a "!". What needs numpy says so wher
 
 import concurrent.futures
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -101,6 +102,16 @@ class Jobs(unittest.TestCase):
             job.save(file)
             self.assertEqual(file.read_bytes(), job.result())
             self.assertEqual(os.listdir(folder), ["m.png"])
+
+    def test_the_founding_example_splits_and_stitches(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            photo, sharpened = Path(folder) / "photo.png", Path(folder) / "sharpened.png"
+            self.mesh.submit("mandelbrot", size=300).save(photo)
+            example = [sys.executable, root / "examples/python/founding.py", photo, sharpened]
+            said = subprocess.run(example, capture_output=True, text=True, check=True).stdout
+            self.assertRegex(said, r"\A100 tiles in [0-9.]+ s\n")
+            alone = self.mesh.submit("tiles", input=photo, tiles=1, op="sharpen").result()
+            self.assertEqual(sharpened.read_bytes(), alone)  # No seam.
 
     def test_peers_kernels_and_events_are_there(self) -> None:
         self.assertEqual(len(self.mesh.peers()), 2)
