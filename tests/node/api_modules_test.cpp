@@ -86,7 +86,7 @@ TEST_CASE("a map of single tasks is indexed first, and then a job of as many ite
   Bytes index;
   REQUIRE(EachInput::index(view("one\ntwo\nthree\n"), 0, index).ok());
   const auto indexed = api.put(index);
-  api.script.input = {blob_id(index), index.size(), to_bytes(ByteView{index}.first(64)), {}};
+  api.script.input = {blob_id(index), index.size(), to_bytes(ByteView{index}.first(16)), {}};
   auto body = api.body(good);
   body.erase("items");
   body["each"] = api.put(to_bytes(view("one\ntwo\nthree\n")));
