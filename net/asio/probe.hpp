@@ -1,10 +1,12 @@
 #pragma once
 
-#include <asio/io_context.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <string>
+
+// After the standard library's, which tell Asio that there is std::aligned_alloc: all units must
+// allocate alike.
+#include <asio/io_context.hpp>
 
 // Whether somebody answers at an address: connects, and hangs up.
 namespace tessera {
