@@ -15,12 +15,17 @@ std::optional<WaitingAsks::Waiting> WaitingAsks::keep(const NodeId& asker, const
     all_.pop_front();
   }
   const auto wait = std::chrono::milliseconds(std::min(ask.wait_ms, wait_ms_max));
-  all_.push_back({asker, ask, now + wait});
+  all_.push_back({asker, ask, now, now + wait});
   return out;
 }
 
 void WaitingAsks::drop(const NodeId& asker) {
   std::erase_if(all_, [&](const Waiting& w) { return w.asker == asker; });
+}
+
+void WaitingAsks::has_work(const NodeId& asker, Time now) {
+  std::erase_if(all_,
+                [&](const Waiting& w) { return w.asker == asker && w.since + record_delay < now; });
 }
 
 void WaitingAsks::expire(Time now) {

@@ -19,6 +19,7 @@ namespace tessera {
 inline constexpr std::uint32_t lifeline_wait_ms = 10'000;
 inline constexpr std::uint32_t wait_ms_max = 60'000; // A longer wait is cut.
 inline constexpr std::size_t waiting_max = 64;
+inline constexpr Duration record_delay = std::chrono::seconds(1); // At most, from its node to here.
 
 // The asks of others that wait here: one of each, oldest out.
 class WaitingAsks {
@@ -26,12 +27,14 @@ public:
   struct Waiting {
     NodeId asker;
     StealAsk ask;
-    Time until;
+    Time since, until;
   };
 
   // What had to make room is returned: it deserves an answer.
   std::optional<Waiting> keep(const NodeId& asker, const StealAsk& ask, Time now);
   void drop(const NodeId& asker);
+  // Its record says that it has work. One that was made before it asked may come after the ask.
+  void has_work(const NodeId& asker, Time now);
   void expire(Time now);
   bool empty() const { return all_.empty(); }
 

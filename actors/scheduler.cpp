@@ -526,7 +526,7 @@ struct Scheduler::Machine {
     peer->said = {record.subject, stealable, record.speed, record.slots, {}};
     peer->recorded = true;
     if (stealable > 0)
-      waiting.drop(record.subject);
+      waiting.has_work(record.subject, now);
     if (!more)
       return;
     peer->avoid_until = now; // New work appeared.
