@@ -3,6 +3,7 @@
 #include "actors/lifelines.hpp"
 #include "actors/slots.hpp"
 #include "actors/steal.hpp"
+#include "actors/turns.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -14,31 +15,12 @@ namespace {
 
 constexpr std::size_t peers_max = 2048;  // Records and sessions are at most 512 each.
 constexpr std::size_t answered_max = 16; // Grants that are known when they come again.
-constexpr auto dial_patience = std::chrono::seconds(6);     // A handshake has 5 s.
-constexpr auto unreachable_pause = std::chrono::seconds(5); // A guess: mesh redials by itself.
-constexpr std::uint64_t piece_ns_max = 200'000'000;         // Longer is long: 10 x the usual block.
+constexpr auto dial_patience = std::chrono::seconds(6);      // A handshake has 5 s.
+constexpr auto unreachable_pause = std::chrono::seconds(5);  // A guess: mesh redials by itself.
 constexpr std::uint64_t hold_ns_max = 1'000'000'000'000'000; // Sums of claims stay in range.
 // What one claim may count for against another: a lie leaves the rest of those who wait something.
 constexpr double claim_ratio_max = 16;
 constexpr auto dry_pause = std::chrono::seconds(1); // A job that yielded nothing, and said nothing.
-constexpr std::uint64_t plain_turn_every = 8;       // One such turn asks for no priority. A guess.
-
-struct JobEntry {
-  NodeId submitter;
-  std::string kernel;
-  int priority = 0;
-  Require require;
-  bool able = true;           // Its leaves may run here.
-  std::uint64_t given_at = 0; // Which grant gave of it last.
-  QueueReport report;
-  std::uint64_t asked = 0;       // TakeWork without an answer.
-  std::uint64_t promised = 0;    // Leaves to lifelines since the report, about.
-  std::optional<Time> dry_until; // It had nothing for a slot though its report says so.
-
-  bool ready() const { return !dry_until && report.runnable > asked; }
-  // Long work must not wait behind other long work in one slot while a thief could have it.
-  bool is_short() const { return report.queued_ns / piece_ns_max < report.runnable; }
-};
 
 struct Peer {
   Victim said; // Its record, as far as we care; nothing stealable without one.
@@ -63,13 +45,7 @@ struct Scheduler::Machine {
   std::mt19937_64 dice;
   bool paused = false, leaving = false;
 
-  std::map<JobId, JobEntry> jobs;
-  struct Turn {
-    NodeId submitter;
-    std::deque<JobId> jobs;
-  };
-  std::deque<Turn> turns; // Whose turn it is first.
-  std::uint64_t turns_taken = 0, grants = 0;
+  Turns turns;
   Slots slots;
 
   std::map<NodeId, Peer> peers;
@@ -103,68 +79,13 @@ struct Scheduler::Machine {
   // --- Turns ---
 
   void open(const JobId& job, JobEntry entry) {
-    if (jobs.contains(
-            job)) // Leases are refused at jobs_max; roots are bounded where they are accepted.
-      return;
-    const auto submitter = entry.submitter;
     entry.able = meets(config.worker, entry.require);
-    jobs.emplace(job, std::move(entry));
-    const auto turn = std::find_if(turns.begin(), turns.end(),
-                                   [&](const Turn& t) { return t.submitter == submitter; });
-    if (turn != turns.end())
-      turn->jobs.push_back(job);
-    else
-      turns.push_back({submitter, {job}});
+    turns.open(job, std::move(entry));
   }
 
   void close(const JobId& job) {
-    const auto known = jobs.find(job);
-    if (known == jobs.end())
-      return;
-    const auto turn = std::find_if(turns.begin(), turns.end(), [&](const Turn& t) {
-      return t.submitter == known->second.submitter;
-    });
-    std::erase(turn->jobs, job);
-    if (turn->jobs.empty())
-      turns.erase(turn);
-    jobs.erase(known);
+    turns.close(job);
     slots.forget(job);
-  }
-
-  static bool fits(const JobEntry& job, bool idle_slot) {
-    return job.ready() && (idle_slot || job.is_short());
-  }
-
-  // The highest of those that have something for a slot. Nothing: in this turn it does not count.
-  std::optional<int> priority_now(bool idle_slot) const {
-    if ((turns_taken + 1) % plain_turn_every == 0) // Who waited longest stands in front.
-      return std::nullopt;
-    std::optional<int> highest;
-    for (const auto& [id, job] : jobs)
-      if (fits(job, idle_slot) && (!highest || *highest < job.priority))
-        highest = job.priority;
-    return highest;
-  }
-
-  std::optional<JobId> next_job(bool idle_slot) {
-    const auto priority = priority_now(idle_slot);
-    for (auto turn = turns.begin(); turn != turns.end(); ++turn) {
-      const auto job = std::find_if(turn->jobs.begin(), turn->jobs.end(), [&](const JobId& id) {
-        const auto& entry = jobs.at(id);
-        return fits(entry, idle_slot) && (!priority || entry.priority == *priority);
-      });
-      if (job == turn->jobs.end())
-        continue;
-      const auto id = *job;
-      turn->jobs.erase(job);
-      turn->jobs.push_back(id);
-      auto served = std::move(*turn);
-      turns.erase(turn);
-      turns.push_back(std::move(served));
-      ++turns_taken;
-      return id;
-    }
-    return std::nullopt;
   }
 
   void fill(SchedulerEffects& out) {
@@ -172,35 +93,35 @@ struct Scheduler::Machine {
       const auto slot = paused ? 0 : slots.least_busy();
       if (slots.care(slot) >= (paused ? 1 : config.pipeline))
         return;
-      const auto job = next_job(slots.care(slot) == 0);
+      const auto job = turns.next(slots.care(slot) == 0);
       if (!job)
         return;
-      ++jobs.at(*job).asked;
+      ++turns.at(*job).asked;
       slots.asked(slot, *job);
       out.emplace_back(TakeWork{*job, slot});
     }
   }
 
   void took(const JobId& job, std::uint32_t slot, bool got, Time now) {
-    const auto known = jobs.find(job);
-    const auto ns = known == jobs.end() ? 0 : known->second.report.piece_ns;
+    auto* known = turns.find(job);
+    const auto ns = known ? known->report.piece_ns : 0;
     const Duration piece = std::chrono::nanoseconds(std::min(ns, hold_ns_max));
     const bool expected = slots.answered(slot, job, got ? std::optional(piece) : std::nullopt, now);
-    if (known == jobs.end() || !expected)
+    if (!known || !expected)
       return;
-    --known->second.asked;
+    --known->asked;
     if (!got)
-      known->second.dry_until = now + dry_pause;
+      known->dry_until = now + dry_pause;
   }
 
   void queued(const JobId& id, const QueueReport& report, Time now) {
-    const auto known = jobs.find(id);
-    if (known == jobs.end())
+    auto* known = turns.find(id);
+    if (!known)
       return;
-    const bool more = report.queued_leaves > known->second.report.queued_leaves;
-    known->second.report = report;
-    known->second.promised = 0;
-    known->second.dry_until.reset();
+    const bool more = report.queued_leaves > known->report.queued_leaves;
+    known->report = report;
+    known->promised = 0;
+    known->dry_until.reset();
     if (awaited && awaited->job == id && report.leases >= awaited->leases)
       awaited.reset();
     if (more)
@@ -223,9 +144,9 @@ struct Scheduler::Machine {
 
   void on(NodeId from, const StealAsk& wish, Time now, SchedulerEffects& out) {
     const auto thief = power_of(wish.speed, wish.slots);
-    const auto job = thief > 0 ? choose(wish) : std::nullopt;
+    const auto job = thief > 0 ? turns.choose(wish) : std::nullopt;
     if (job)
-      give(*job, from, wish, steal_share(power_for(jobs.at(*job)), thief), out);
+      give(*job, from, wish, steal_share(power_for(turns.at(*job)), thief), out);
     else if (wish.wait_ms > 0 && thief > 0 && !paused && !leaving)
       keep_waiting(from, wish, now, out);
     else
@@ -234,7 +155,7 @@ struct Scheduler::Machine {
 
   void give(const JobId& job, NodeId asker, const StealAsk& wish, double share,
             SchedulerEffects& out) {
-    jobs.at(job).given_at = ++grants;
+    turns.gave(job);
     out.emplace_back(GiveWork{job, asker, wish, share});
   }
 
@@ -259,14 +180,14 @@ struct Scheduler::Machine {
     auto behind = powers.begin();
     waiting.serve([&](const WaitingAsks::Waiting& w) {
       const auto thief = *behind++;
-      const auto job = choose(w.ask);
+      const auto job = turns.choose(w.ask);
       if (!job)
         return false;
-      auto others = power_for(jobs.at(*job));
+      auto others = power_for(turns.at(*job));
       for (auto other = behind; other != powers.end(); ++other)
         others += std::min(*other, claim_ratio_max * thief);
       const auto share = steal_share(others, thief);
-      if (!promise(jobs.at(*job), share))
+      if (!promise(turns.at(*job), share))
         return false;
       give(*job, w.asker, w.ask, share, out);
       return true;
@@ -283,34 +204,12 @@ struct Scheduler::Machine {
     return leaves > 0;
   }
 
-  static bool can_run(const StealAsk& wish, const JobEntry& job) {
-    return meets(wish.worker, job.require) &&
-           std::find(wish.kernels.begin(), wish.kernels.end(), job.kernel) != wish.kernels.end();
-  }
-
-  // Of what the asker can run, the highest priority, and of that the job with the most queued time;
-  // in a plain turn the one that was not given of for longest.
-  std::optional<JobId> choose(const StealAsk& wish) const {
-    const bool plain = (grants + 1) % plain_turn_every == 0;
-    const auto better = [&](const JobEntry& a, const JobEntry& b) {
-      if (plain)
-        return a.given_at < b.given_at;
-      return std::pair(a.priority, a.report.queued_ns) > std::pair(b.priority, b.report.queued_ns);
-    };
-    const std::pair<const JobId, JobEntry>* best = nullptr;
-    for (const auto& job : jobs)
-      if (job.second.report.queued_leaves > 0 && can_run(wish, job.second) &&
-          (!best || better(job.second, best->second)))
-        best = &job;
-    return best ? std::optional(best->first) : std::nullopt;
-  }
-
   // --- Asking ---
 
   // `least`: what a job counts for that has anything at all. `here`: of what this node may run.
   std::uint64_t queued_ns(std::uint64_t least, bool here) const {
     std::uint64_t sum = 0;
-    for (const auto& [id, job] : jobs)
+    for (const auto& [id, job] : turns.jobs())
       if (job.report.queued_leaves > 0 && (job.able || !here)) {
         const auto ns = std::max(least, job.report.queued_ns);
         sum += std::min(ns, ~std::uint64_t{0} - sum);
@@ -466,8 +365,8 @@ struct Scheduler::Machine {
     }
     waiting.drop(from); // It has work by now.
     backoff = config.retry_min;
-    const auto known = jobs.find(grant.spec->id);
-    const auto before = known == jobs.end() ? 0 : known->second.report.leases;
+    const auto* known = turns.find(grant.spec->id);
+    const auto before = known ? known->report.leases : 0;
     awaited = {grant.spec->id, before + grant.leases.size(), now + config.ask_patience};
     out.emplace_back(AcceptLeases{from, grant.spec, grant.leases});
     return true;
@@ -489,7 +388,7 @@ struct Scheduler::Machine {
       return "not what the job requires";
     if (paused || leaving)
       return "pausing";
-    if (!jobs.contains(grant.spec->id) && jobs.size() >= config.jobs_max)
+    if (!turns.jobs().contains(grant.spec->id) && turns.jobs().size() >= config.jobs_max)
       return "no room for another job";
     for (const auto& lease : grant.leases)
       if (lease.job != grant.spec->id)
@@ -553,9 +452,7 @@ struct Scheduler::Machine {
   }
 
   void tick(Time now) {
-    for (auto& [id, job] : jobs)
-      if (job.dry_until && *job.dry_until <= now)
-        job.dry_until.reset();
+    turns.tick(now);
     if (ask && ask->until <= now)
       ask_failed(config.retry_max, now);
   }
@@ -577,7 +474,7 @@ struct Scheduler::Machine {
     const auto sooner = [&](Time t) { next = next ? std::min(*next, t) : t; };
     if (ask)
       sooner(ask->until);
-    for (const auto& [id, job] : jobs)
+    for (const auto& [id, job] : turns.jobs())
       if (job.dry_until && !leaving)
         sooner(*job.dry_until);
     return next;

@@ -8,10 +8,8 @@
 #include <variant>
 #include <vector>
 
-// Which job's work runs next on this node, and from whom work is stolen. The highest priority goes
-// first; within one, round-robin among submitters, then among each one's jobs. One turn in eight
-// asks for no priority, so that a lower one never starves. Holds no blocks: jobs hold the ledgers
-// (architecture 4.3).
+// Which job's work runs next on this node, and from whom work is stolen. Holds no blocks: jobs hold
+// the ledgers (architecture 4.3).
 namespace tessera {
 
 struct SchedulerConfig {
