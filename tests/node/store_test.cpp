@@ -1,6 +1,5 @@
 #include "node/store/blobs.hpp"
 #include "node/store/journal.hpp"
-#include "node/store/pull.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,28 +32,6 @@ Bytes some(std::size_t size, std::uint8_t first) {
 BlockResult result(std::uint8_t level, std::uint64_t index, std::uint8_t value) {
   const Bytes bytes{value};
   return {{level, index}, {blob_id(bytes), 1, bytes}};
-}
-
-NodeId node(std::uint8_t n) {
-  NodeId id;
-  id.key[0] = n;
-  return id;
-}
-
-// What `pull` gets from an honest holder, or from one that changes a byte of every chunk.
-PullEffects answer(Pull& pull, const AskHolder& ask, ByteView blob, bool lies) {
-  const BlobTree tree{blob};
-  PullEffects news;
-  for (auto i = ask.ask.first_chunk; i < ask.ask.first_chunk + ask.ask.chunks; ++i) {
-    const auto at = i * blob_chunk_bytes;
-    auto part = to_bytes(blob.subspan(at, std::min(blob_chunk_bytes, blob.size() - at)));
-    if (lies)
-      part[0] ^= 1;
-    for (auto& e :
-         pull.received(ask.holder, {tree.id(), blob.size(), i, part, tree.proof(i)}, Time{}))
-      news.push_back(std::move(e));
-  }
-  return news;
 }
 
 } // namespace
@@ -256,36 +233,4 @@ TEST_CASE("a file that is no journal is named, not overwritten") {
   std::ofstream{folder.path / "journal.db"} << std::string(5'000, 'x');
   CHECK(Journal::open(folder.path / "journal.db").error().code == "E120");
   CHECK(fs::file_size(folder.path / "journal.db") == 5'000);
-}
-
-TEST_CASE("a pull goes on with the next holder when one lies, is silent or has nothing") {
-  const auto blob = some(70 * blob_chunk_bytes + 5, 9);
-  Pull pull{{}, blob_id(blob), {node(1), node(2), node(3), node(4)}};
-  auto effects = pull.start(Time{});
-  effects = answer(pull, std::get<AskHolder>(effects.at(0)), blob, true);
-  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(2));
-  CHECK(pull.wake(*pull.next_wake() - 1ns).empty());
-  effects = pull.wake(*pull.next_wake());
-  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(3));
-  effects = pull.missing(node(3), Time{});
-  std::size_t asks = 0;
-  while (!effects.empty() && std::holds_alternative<AskHolder>(effects.front())) {
-    const auto ask = std::get<AskHolder>(effects.front());
-    CHECK(ask.holder == node(4));
-    effects.erase(effects.begin());
-    for (auto& e : answer(pull, ask, blob, false))
-      effects.push_back(std::move(e));
-    REQUIRE(++asks < 20);
-  }
-  REQUIRE(effects.size() == 1);
-  CHECK(std::get<Pulled>(effects.front()).bytes == blob);
-  CHECK_FALSE(pull.next_wake());
-}
-
-TEST_CASE("a pull that nobody can answer ends") {
-  Pull pull{{}, digest_of(view("x")), {node(1)}};
-  pull.start(Time{});
-  const auto effects = pull.missing(node(1), Time{});
-  REQUIRE(effects.size() == 1);
-  CHECK(std::holds_alternative<NotPulled>(effects.front()));
 }
