@@ -336,7 +336,8 @@ Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
     pin_for(self, job.spec->id, input.blob);
   const auto written = write_journal(self, [&](Journal& journal) {
-    return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal));
+    return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal),
+                                job.submission ? &*job.submission : nullptr);
   });
   if (!written)
     unpin_all(self, job.spec->id);
@@ -505,6 +506,10 @@ Roots roots(Self self) {
   auto jobs = self->state.journal->jobs();
   if (!jobs)
     throw std::runtime_error(to_text(jobs.error()));
+  auto submissions = self->state.journal->submissions();
+  if (!submissions)
+    throw std::runtime_error(to_text(submissions.error()));
+  answer.submissions = std::move(*submissions);
   for (auto& job : *jobs) {
     const auto seal = self->state.codec->envelope(job.envelope);
     const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;

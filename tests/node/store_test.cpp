@@ -228,6 +228,71 @@ TEST_CASE("a job's end, or its being forgotten, is written whole or not at all")
   CHECK(jobs[0].done.size() == 1);
 }
 
+TEST_CASE("a key is kept with the job that it brought, for a day, and of many the last") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  const auto body = digest_of(view("body"));
+  const auto submit = [&](Journal& journal, std::uint64_t i, std::int64_t since_ms) {
+    const auto key = "key " + std::to_string(i);
+    const Submission submission{key, body, "answer to " + key, since_ms};
+    REQUIRE(journal.job_accepted(digest_of(view(key)), {1}, &submission));
+  };
+  const auto kept = [&] {
+    std::vector<std::string> keys;
+    auto journal = Journal::open(file);
+    const auto submissions = *journal->submissions();
+    for (const auto& s : submissions) {
+      CHECK(s.body == body);
+      CHECK(s.answer == "answer to " + s.key);
+      keys.push_back(s.key);
+    }
+    return keys;
+  };
+  constexpr std::int64_t day_ms = 24 * 3600 * 1000;
+  {
+    auto journal = Journal::open(file);
+    REQUIRE(journal->job_accepted(digest_of(view("without")), {1}));
+    submit(*journal, 1, 1000);
+    submit(*journal, 2, 2000);
+  }
+  CHECK(kept() == std::vector<std::string>{"key 1", "key 2"});
+  {
+    auto journal = Journal::open(file);
+    REQUIRE(journal->forget(digest_of(view("key 2")))); // The key says what it was.
+    submit(*journal, 3, 1000 + day_ms);
+  }
+  CHECK(kept() == std::vector<std::string>{"key 2", "key 3"});
+  sqlite3* db = nullptr;
+  sqlite3_open(file.c_str(), &db);
+  const auto* fill =
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000)"
+      " insert into submissions select 'old ' || i, x'00', '', 86403000 from n";
+  CHECK(sqlite3_exec(db, fill, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto journal = Journal::open(file);
+  submit(*journal, 4, 1500 + day_ms);
+  const auto all = *journal->submissions();
+  CHECK(all.size() == Journal::submissions_max);
+  CHECK(all.back().key == "key 4");
+}
+
+TEST_CASE("a job whose key cannot be written is not accepted") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  CHECK(Journal::open(file).ok());
+  sqlite3* db = nullptr;
+  sqlite3_open(file.c_str(), &db);
+  const auto* broken = "create trigger broken before insert on submissions begin"
+                       " select raise(fail, 'no more keys'); end";
+  CHECK(sqlite3_exec(db, broken, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto journal = Journal::open(file);
+  const Submission submission{"k", digest_of(view("body")), "job", 1};
+  CHECK(journal->job_accepted(digest_of(view("job")), {1}, &submission).error().why ==
+        "no more keys");
+  CHECK(journal->jobs()->empty());
+}
+
 TEST_CASE("a file that is no journal is named, not overwritten") {
   Folder folder;
   std::ofstream{folder.path / "journal.db"} << std::string(5'000, 'x');
