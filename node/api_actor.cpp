@@ -154,6 +154,7 @@ void resumed(Self self, const Roots& roots) {
     if (const auto& spec = *root.status.spec;
         spec.spec.round == 0 && (ended(root.status.state) || !s.book->rooted(spec.id)))
       s.book->learned(root.status, now(self));
+  remember_again(self, roots.submissions);
   s.resumed = true;
   for (auto& call : std::exchange(s.early, {}))
     called(self, *call.request, std::move(call.respond));

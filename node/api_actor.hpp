@@ -40,6 +40,7 @@ struct ApiSetup {
 struct Caller {
   HttpRespond respond;
   std::string path;
+  std::shared_ptr<const Submission> submission = nullptr; // It has a key: kept with its job.
 };
 
 struct ApiShell {

@@ -7,6 +7,7 @@ namespace tessera::api {
 
 namespace {
 
+constexpr int created = 201;
 constexpr int server_error = 500; // From here on: another time it may work.
 
 Error wrong(const char* code, const char* what, const char* why, const char* fix) {
@@ -14,7 +15,7 @@ Error wrong(const char* code, const char* what, const char* why, const char* fix
 }
 
 // What is answered goes to the caller, and is remembered for whoever sends it again.
-Caller remembering(Self self, const std::string& key, const Caller& caller) {
+Caller remembering(Self self, const std::string& key, const Digest& body, const Caller& caller) {
   return {[=](HttpReply reply) {
             auto& once = self->state.once;
             const std::string body{reply.body ? text_of(*reply.body) : std::string_view{}};
@@ -24,10 +25,18 @@ Caller remembering(Self self, const std::string& key, const Caller& caller) {
               once.answered(key, reply.status, body, now(self));
             caller.respond(std::move(reply));
           },
-          caller.path};
+          caller.path, std::make_shared<const Submission>(Submission{key, body, {}, 0})};
 }
 
 } // namespace
+
+void remember_again(Self self, const std::vector<Submission>& submissions) {
+  for (const auto& s : submissions) {
+    const auto ago =
+        std::chrono::milliseconds(std::max<std::int64_t>(0, unix_ms(self) - s.since_ms));
+    self->state.once.restore(s.key, s.body, {created, s.answer}, ago, now(self));
+  }
+}
 
 std::optional<Caller> once(Self self, const HttpRequest& request, const Caller& caller) {
   const auto given = request.headers.find("idempotency-key");
@@ -41,9 +50,10 @@ std::optional<Caller> once(Self self, const HttpRequest& request, const Caller& 
                          "send another, or none"));
     return std::nullopt;
   }
-  const auto verdict = s.once.begin(key, digest_of(request.body), now(self));
+  const auto body = digest_of(request.body);
+  const auto verdict = s.once.begin(key, body, now(self));
   if (std::holds_alternative<Idempotency::Fresh>(verdict))
-    return remembering(self, key, caller);
+    return remembering(self, key, body, caller);
   if (const auto* replay = std::get_if<Idempotency::Replay>(&verdict)) {
     auto reply = json_reply(replay->status, replay->body);
     if (replay->status >= 400)

@@ -54,6 +54,7 @@ void say_cancels_again(Self self);
 void forget(Self self, const JobStatus& status, const Caller& caller);
 // An ended job goes; also for those who let jobs go by their age.
 void forget_job(Self self, const JobId& job, const std::function<void(const Kept&)>& then);
+void remember_again(Self self, const std::vector<Submission>& submissions); // The journal's.
 // Whom to answer; nothing: it was answered, as the same submission came before.
 std::optional<Caller> once(Self self, const HttpRequest& request, const Caller& caller);
 

@@ -13,18 +13,29 @@ constexpr auto calibration_aim_ns = 1e6; // Between 0.1 and 10 ms, architecture 
 constexpr std::uint64_t calibration_enough_ns = 400'000;
 constexpr std::uint64_t ttl_ms = 24 * 3600 * 1000ull; // Without any ancestor.
 
+// Its key, if any, is written with it, and what it is answered.
+std::optional<Submission> submission_of(Self self, const Caller& caller, const std::string& told) {
+  if (!caller.submission)
+    return std::nullopt;
+  auto submission = *caller.submission;
+  submission.answer = told;
+  submission.since_ms = unix_ms(self);
+  return submission;
+}
+
 void accept(Self self, const JobSpec& spec, const Caller& caller) {
   auto& s = self->state;
-  const auto sealed = s.setup.codec->seal_spec(spec);
-  s.store_asks.ask<Kept>(self, AcceptJob{sealed}, [=](const Kept& kept) {
+  JobStatus status;
+  const auto sealed = status.spec = s.setup.codec->seal_spec(spec);
+  status.root = s.setup.own.subject;
+  const auto told = line_of(shown(self, status));
+  const AcceptJob job{sealed, submission_of(self, caller, told)};
+  s.store_asks.ask<Kept>(self, job, [=](const Kept& kept) {
     if (!kept.ok)
       return refuse(caller, kept.why);
-    JobStatus status;
-    status.spec = sealed;
-    status.root = self->state.setup.own.subject;
     self->state.book->learned(status, now(self));
     tell(self->state.wiring->node, OpenRoot{sealed, {}, {}});
-    answer_job(self, caller, status, 201);
+    caller.respond(json_reply(201, told));
   });
 }
 

@@ -42,6 +42,14 @@ void Idempotency::answered(const std::string& key, int status, std::string body,
   answered_.push_back(key);
 }
 
+void Idempotency::restore(const std::string& key, const Digest& body, Replay answer, Duration ago,
+                          Time now) {
+  if (ago >= config_.keep || keys_.size() >= config_.keys_max)
+    return;
+  if (keys_.try_emplace(key, Entry{body, now - ago, std::move(answer)}).second)
+    answered_.push_back(key);
+}
+
 void Idempotency::dropped(const std::string& key) {
   if (const auto known = keys_.find(key); known != keys_.end() && !known->second.answer)
     keys_.erase(known);

@@ -12,9 +12,18 @@
 #include <variant>
 
 // Keys of submissions that must happen once, however often they are sent (the field's
-// Idempotency-Key): the first with a key is done, and its answer is replayed to the same again. In
-// memory: a node that is started again has forgotten them. A machine.
+// Idempotency-Key): the first with a key is done, and its answer is replayed to the same again. A
+// machine. Those of accepted jobs are in the journal beside their jobs, and restored from there: a
+// refusal is not, as it left nothing that could happen twice.
 namespace tessera {
+
+// A job that was accepted with a key, as the journal keeps it.
+struct Submission {
+  std::string key;
+  Digest body;
+  std::string answer;        // With status 201.
+  std::int64_t since_ms = 0; // Unix time.
+};
 
 struct IdempotencyConfig {
   Duration keep = std::chrono::hours(24);
@@ -40,6 +49,8 @@ public:
   Verdict begin(const std::string& key, const Digest& body, Time now);
   void answered(const std::string& key, int status, std::string body, Time now);
   void dropped(const std::string& key); // Not for the same reason again: it may be tried anew.
+  // What was answered so long ago, before a restart; the oldest first.
+  void restore(const std::string& key, const Digest& body, Replay answer, Duration ago, Time now);
   std::size_t size() const { return keys_.size(); }
 
 private:

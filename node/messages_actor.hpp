@@ -33,6 +33,7 @@ struct KeepPieces { // To store; answered by Kept. Ordered output, pinned for it
 };
 struct AcceptJob { // To store; answered by Kept once it is in the journal.
   SpecPtr spec;
+  std::optional<Submission> submission = {}; // Kept beside it.
 };
 struct Kept {
   bool ok = false;
@@ -47,6 +48,7 @@ struct Roots {
     LogEntries log = {}; // Of one that runs.
   };
   std::vector<Root> roots;
+  std::vector<Submission> submissions = {};
 };
 struct LogAsk { // To store; answered by LogAnswer. As far as the journal has it.
   JobId job;

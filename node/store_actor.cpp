@@ -9,8 +9,7 @@ namespace {
 
 using Self = caf::stateful_actor<StoreShell>*;
 
-constexpr std::uint32_t chunks_at_once_max = 64; // Of one BlobAsk.
-constexpr std::size_t pulls_max = 1024;
+constexpr std::uint32_t chunks_at_once_max = 64;        // Of one BlobAsk.
 constexpr std::uint64_t journal_room = 1 << 20;         // Guess: more than one write of it takes.
 constexpr auto disk_patience = std::chrono::seconds(5); // Before a full disk is tried again.
 constexpr std::size_t copies_max = 4096;
@@ -40,15 +39,6 @@ void tell_all(const std::vector<caf::actor>& whom, const News& news) {
 void tell_here(const std::vector<caf::actor>& whom, const BlobId& blob, std::uint64_t pulled) {
   for (const auto& who : whom)
     tell(who, BlobHere{blob, std::exchange(pulled, 0)});
-}
-
-void arm_pulls(Self self) {
-  auto& s = self->state;
-  std::optional<Time> due;
-  for (const auto& [id, p] : s.pulls)
-    if (const auto at = p.pull.next_wake(); at && (!due || *at < *due))
-      due = at;
-  arm(self, s.armed, due);
 }
 
 void pin(Self self, const JobId& job, const BlobId& blob) {
@@ -132,24 +122,25 @@ std::vector<NodeId> in_order(Self self, std::vector<NodeId> holders) {
   return holders;
 }
 
-void perform(Self self, const BlobId& id, PullEffects effects) {
-  auto& s = self->state;
-  for (auto& effect : effects) {
-    if (auto* ask = std::get_if<AskHolder>(&effect)) {
-      to_peer(self, ask->holder, ask->ask);
-      continue;
-    }
-    auto over = s.pulls.extract(id);
-    const auto& wanted_by = over.mapped().wanted_by;
-    const auto* pulled = std::get_if<Pulled>(&effect);
-    if (pulled)
-      note_giver(self, over.mapped().pull.holder());
-    if (pulled && put(self, id, pulled->bytes))
-      tell_here(wanted_by, id, pulled->bytes.size());
-    else
-      tell_all(wanted_by, BlobGone{id});
-  }
-  arm_pulls(self);
+void on(Self self, AskHolder& ask) {
+  to_peer(self, ask.holder, ask.ask);
+}
+void on(Self self, Pulled& pulled) {
+  const auto wanted_by = self->state.wanted_by.extract(pulled.blob);
+  note_giver(self, pulled.holder);
+  if (put(self, pulled.blob, pulled.bytes))
+    tell_here(wanted_by.mapped(), pulled.blob, pulled.bytes.size());
+  else
+    tell_all(wanted_by.mapped(), BlobGone{pulled.blob});
+}
+void on(Self self, NotPulled& failed) {
+  tell_all(self->state.wanted_by.extract(failed.blob).mapped(), BlobGone{failed.blob});
+}
+
+void perform(Self self, PullEffects effects) {
+  for (auto& effect : effects)
+    std::visit([&](auto& e) { on(self, e); }, effect);
+  arm(self, self->state.armed, self->state.pulls.next_wake());
 }
 
 void pull_for(Self self, const PullFor& want, caf::actor who) {
@@ -158,22 +149,8 @@ void pull_for(Self self, const PullFor& want, caf::actor who) {
     tell(who, BlobHere{want.blob});
     return;
   }
-  if (const auto known = s.pulls.find(want.blob); known != s.pulls.end()) {
-    known->second.wanted_by.push_back(std::move(who));
-    for (const auto& holder : want.holders)
-      perform(self, want.blob, known->second.pull.add_holder(holder));
-    return;
-  }
-  if (s.pulls.size() >= pulls_max) {
-    tell(who, BlobGone{want.blob});
-    return;
-  }
-  auto& pulling =
-      s.pulls
-          .emplace(want.blob, StoreShell::Pulling{{{}, want.blob, in_order(self, want.holders)},
-                                                  {std::move(who)}})
-          .first->second;
-  perform(self, want.blob, pulling.pull.start(now(self)));
+  s.wanted_by[want.blob].push_back(std::move(who));
+  perform(self, s.pulls.want(want.blob, in_order(self, want.holders), now(self)));
 }
 
 // --- Copies of ordered output
@@ -277,25 +254,12 @@ void serve(Self self, const NodeId& from, const BlobAsk& ask) {
 
 void from_peer(Self self, const FromPeer& letter) {
   auto& pulls = self->state.pulls;
-  if (const auto* ask = std::get_if<BlobAsk>(letter.message.get())) {
+  if (const auto* ask = std::get_if<BlobAsk>(letter.message.get()))
     serve(self, letter.from, *ask);
-  } else if (const auto* chunk = std::get_if<BlobChunk>(letter.message.get())) {
-    if (const auto p = pulls.find(chunk->blob); p != pulls.end())
-      perform(self, chunk->blob, p->second.pull.received(letter.from, *chunk, now(self)));
-  } else if (const auto* missing = std::get_if<BlobMissing>(letter.message.get())) {
-    if (const auto p = pulls.find(missing->blob); p != pulls.end())
-      perform(self, missing->blob, p->second.pull.missing(letter.from, now(self)));
-  }
-}
-
-// Each pull by itself: one that ends is gone from the table.
-template<class Step>
-void each_pull(Self self, Step step) {
-  std::vector<BlobId> ids;
-  for (const auto& [id, p] : self->state.pulls)
-    ids.push_back(id);
-  for (const auto& id : ids)
-    perform(self, id, step(self->state.pulls.at(id).pull));
+  else if (const auto* chunk = std::get_if<BlobChunk>(letter.message.get()))
+    perform(self, pulls.received(letter.from, *chunk, now(self)));
+  else if (const auto* missing = std::get_if<BlobMissing>(letter.message.get()))
+    perform(self, pulls.missing(letter.from, missing->blob, now(self)));
 }
 
 FilesAnswer files(Self self, const FilesAsk& ask) {
@@ -372,7 +336,8 @@ Kept accept(Self self, const AcceptJob& job) {
   for (const auto& input : job.spec->spec.inputs)
     pin_for(self, job.spec->id, input.blob);
   const auto written = write_journal(self, [&](Journal& journal) {
-    return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal));
+    return journal.job_accepted(job.spec->id, Codec::envelope_bytes(job.spec->seal),
+                                job.submission ? &*job.submission : nullptr);
   });
   if (!written)
     unpin_all(self, job.spec->id);
@@ -541,6 +506,10 @@ Roots roots(Self self) {
   auto jobs = self->state.journal->jobs();
   if (!jobs)
     throw std::runtime_error(to_text(jobs.error()));
+  auto submissions = self->state.journal->submissions();
+  if (!submissions)
+    throw std::runtime_error(to_text(submissions.error()));
+  answer.submissions = std::move(*submissions);
   for (auto& job : *jobs) {
     const auto seal = self->state.codec->envelope(job.envelope);
     const auto spec = seal ? self->state.codec->open_spec(*seal) : nullptr;
@@ -648,12 +617,12 @@ caf::behavior store_actor(Self self, StoreSetup setup, WiringPtr wiring) {
       },
       [=](const PeerNews& news) {
         if (news.kind != PeerNews::Kind::up)
-          each_pull(self, [&](Pull& pull) { return pull.missing(news.peer, now(self)); });
+          perform(self, self->state.pulls.gone(news.peer, now(self)));
       },
       [=](WiringPtr& wiring) { wire(self, wiring); },
       [=](wake_atom) {
         if (woken(self, self->state.armed))
-          each_pull(self, [&](Pull& pull) { return pull.wake(now(self)); });
+          perform(self, self->state.pulls.wake(now(self)));
       },
   };
 }

@@ -5,7 +5,7 @@
 #include "node/messages_actor.hpp"
 #include "node/store/blobs.hpp"
 #include "node/store/copy.hpp"
-#include "node/store/pull.hpp"
+#include "node/store/pulls.hpp"
 
 #include <map>
 #include <set>
@@ -31,11 +31,8 @@ struct StoreShell {
   std::chrono::seconds results_keep, blobs_keep;
   UsageBook usage;
   WiringPtr wiring;
-  struct Pulling {
-    Pull pull;
-    std::vector<caf::actor> wanted_by;
-  };
-  std::map<BlobId, Pulling> pulls;
+  Pulls pulls;
+  std::map<BlobId, std::vector<caf::actor>> wanted_by; // What is being pulled.
   std::deque<NodeId> gave; // Who gave blobs, the last first: what lies beside them is there too.
   struct Copying {
     Copy copy;

@@ -166,6 +166,7 @@ asio::awaitable<void> Pump::write_all(Self self) {
     if (p.session_->has_output()) {
       const auto out = p.session_->take_output(write_bytes_max, now());
       p.line_->show(*p.session_);
+      p.rearm(); // What may not go yet has its time now.
       co_await asio::async_write(p.socket_, asio::buffer(out), into(ec));
       if (ec) { // The reader learns more: the peer's last words may still lie in the socket.
         p.deadline_ = p.deadline_.value_or(now() + last_words_within);
@@ -293,6 +294,10 @@ void Pump::stepped() {
     input_.cancel();
   if (session_->has_output() || session_->closed())
     output_.cancel();
+  rearm();
+}
+
+void Pump::rearm() {
   if (next_alarm() < alarm_.expiry())
     alarm_.cancel();
 }

@@ -46,6 +46,7 @@ private:
   void end(std::string why);
   void finish();
   void stepped();
+  void rearm();
   Time next_alarm() const;
 
   asio::io_context& io_;

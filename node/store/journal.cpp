@@ -29,6 +29,8 @@ constexpr const char* schema = R"sql(
   create table if not exists usage (
     span integer not null, at integer not null, submitter blob not null, microtasks integer not null,
     cpu_ns integer not null, bytes integer not null, primary key (span, at, submitter)) without rowid;
+  create table if not exists submissions (
+    key text primary key, body blob not null, answer text not null, since_ms integer not null);
   create table if not exists pause (since_ms integer not null, until_ms integer);
 )sql";
 
@@ -135,6 +137,20 @@ struct Accept : Statement {
                       " on conflict do nothing") {
     *this << id << ByteView{envelope} << std::int64_t(JobState::running);
   }
+};
+
+struct Submit { // A key and its answer; those too old or too many go.
+  Submit(sqlite3* db, const Submission& s)
+      : add{db, "insert or replace into submissions values (?, ?, ?, ?)"},
+        prune{db, "delete from submissions where since_ms <= ? or rowid in (select rowid from "
+                  "submissions order by rowid desc limit -1 offset ?)"} {
+    const auto keep =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Journal::submission_keep);
+    add << s.key << s.body << s.answer << s.since_ms;
+    prune << std::int64_t(s.since_ms - keep.count()) << std::int64_t(Journal::submissions_max);
+  }
+  bool done() { return add.done() && prune.done(); }
+  Statement add, prune;
 };
 
 struct DropBlocks { // What is done of a job.
@@ -256,10 +272,31 @@ Result<std::uint64_t> Journal::next_boot() {
   return boot;
 }
 
-Status Journal::job_accepted(const JobId& id, const Bytes& envelope) {
-  if (!Accept{db_->db, id, envelope}.done())
+Status Journal::job_accepted(const JobId& id, const Bytes& envelope, const Submission* submission) {
+  Accept accept{db_->db, id, envelope};
+  if (submission) {
+    Submit submit{db_->db, *submission};
+    return db_->at_once([&] { return accept.done() && submit.done(); });
+  }
+  if (!accept.done())
     return db_->fault();
   return Nothing{};
+}
+
+Result<std::vector<Submission>> Journal::submissions() {
+  std::vector<Submission> all;
+  Statement kept{db_->db, "select key, body, answer, since_ms from submissions order by rowid"};
+  while (kept.row()) {
+    Submission s;
+    s.key = kept.text();
+    s.body = kept.fixed<Digest>();
+    s.answer = kept.text();
+    s.since_ms = kept.integer();
+    all.push_back(std::move(s));
+  }
+  if (!kept.done())
+    return db_->fault();
+  return all;
 }
 
 Status Journal::blocks_done(const JobId& id, const std::vector<BlockResult>& done,

@@ -4,6 +4,7 @@
 #include "actors/pause.hpp"
 #include "crypto/result.hpp"
 #include "net/message.hpp"
+#include "node/idempotency.hpp"
 #include "node/store/usage_book.hpp"
 
 #include <filesystem>
@@ -50,7 +51,12 @@ public:
   Result<std::uint64_t> next_boot(); // 1, 2, 3...: one higher at each call, for ever.
 
   // All of these: E111 when the disk is full, E120 else. Nothing is half-written.
-  Status job_accepted(const JobId& id, const Bytes& envelope);
+  // With the key that it came with, if any: of the last submissions_max, each for submission_keep.
+  static constexpr std::size_t submissions_max = IdempotencyConfig{}.keys_max;
+  static constexpr Duration submission_keep = IdempotencyConfig{}.keep;
+  Status job_accepted(const JobId& id, const Bytes& envelope,
+                      const Submission* submission = nullptr);
+  Result<std::vector<Submission>> submissions(); // The oldest first.
   // Each replaces what it contains.
   Status blocks_done(const JobId& id, const std::vector<BlockResult>& done,
                      const Holders& holders = {}, const LogEntries& log = {});

@@ -1,66 +1,54 @@
 #pragma once
 
 #include "net/message.hpp"
-#include "net/time.hpp"
 
 #include <deque>
+#include <map>
 #include <optional>
-#include <variant>
+#include <set>
 #include <vector>
 
-// One blob on its way here, chunk by chunk, from whoever has it. A machine: it asks in windows,
-// believes only chunks that prove themselves, and goes on with the next holder when one is silent,
-// gone, or lies.
+// One blob on its way here, chunk by chunk: what is to be asked for next, and what came of it. Only
+// chunks that prove themselves are believed, whoever sends them. When to ask is for others to say
+// (pulls.hpp).
 namespace tessera {
-
-struct PullConfig {
-  std::uint32_t window_chunks = 32; // 2 MiB asked for at a time.
-  Duration patience = std::chrono::seconds(5);
-  std::uint64_t blob_bytes_max = std::uint64_t{4} << 30;
-};
-
-struct AskHolder {
-  NodeId holder;
-  BlobAsk ask;
-};
-struct Pulled {
-  Bytes bytes;
-};
-struct NotPulled {
-  std::string why;
-};
-using PullEffect = std::variant<AskHolder, Pulled, NotPulled>;
-using PullEffects =
-    std::vector<PullEffect>; // At most one Pulled or NotPulled, last; then the pull is over.
 
 class Pull {
 public:
-  Pull(PullConfig config, BlobId blob, std::vector<NodeId> holders)
-      : config_(config), blob_(blob), holders_(holders.begin(), holders.end()) {}
+  Pull(BlobId blob, std::vector<NodeId> holders, std::uint64_t bytes_max)
+      : blob_(blob), bytes_max_(bytes_max), holders_(holders.begin(), holders.end()) {}
 
-  PullEffects start(Time now);
-  PullEffects add_holder(NodeId holder); // Asked when those before it fail.
-  PullEffects received(NodeId from, const BlobChunk& chunk, Time now);
-  PullEffects missing(NodeId from, Time now); // It does not have it, or is gone.
-  std::optional<Time> next_wake() const { return due_; }
-  PullEffects wake(Time now);
+  const NodeId* holder() const { return holders_.empty() ? nullptr : &holders_.front(); }
+  bool has_another() const { return holders_.size() > 1; }
+  void add_holder(const NodeId& holder); // Asked when those before it fail.
+  // Whether it was the one that is asked: then what it was asked for is to be asked of the next.
+  bool drop_holder(const NodeId& holder);
 
-  const BlobId& blob() const { return blob_; }
-  const NodeId& holder() const { return holders_.front(); } // Asked now. One is left.
+  // The first ask is for one chunk, which tells the size. Nothing: all is asked for.
+  std::optional<BlobAsk> next_ask(std::uint32_t chunks_max);
+  void lost(std::uint64_t chunk); // It will not come: to be asked for again.
+
+  enum class Took { nothing, part, whole, lie, too_large };
+  Took received(const BlobChunk& chunk);
+  Bytes take() { return std::move(bytes_); } // When whole.
+
+  bool fresh() const { return !size_; } // Its size is not known yet.
 
 private:
-  PullEffects next_holder(std::string why, Time now);
-  void ask(Time now, PullEffects& out);
-  std::uint64_t chunks() const { return chunk_count(*size_); }
+  bool wanted(std::uint64_t chunk) const {
+    return chunk >= next_ && chunk < asked_ && !ahead_.contains(chunk);
+  }
+  BlobAsk ask_again(std::uint32_t chunks_max);
 
-  PullConfig config_;
   BlobId blob_;
+  std::uint64_t bytes_max_;
   std::deque<NodeId> holders_; // The first is being asked.
   std::optional<std::uint64_t> size_;
-  Bytes bytes_;             // The chunks before next_, in order.
-  std::uint64_t next_ = 0;  // Wanted next. A session delivers in order.
-  std::uint64_t asked_ = 0; // Asked for up to here.
-  std::optional<Time> due_;
+  Bytes bytes_;                          // The chunks before next_, in order.
+  std::map<std::uint64_t, Bytes> ahead_; // Came before one that was lost.
+  std::uint64_t next_ = 0;
+  std::uint64_t asked_ = 0;       // All before it were asked for at least once.
+  std::set<std::uint64_t> again_; // Of those: lost.
 };
 
 } // namespace tessera

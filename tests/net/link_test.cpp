@@ -309,6 +309,24 @@ TEST_CASE("100 MB of bulk go and come back whole, and control does not wait for 
           passed[passed.size() / 2], ", most ", passed.back());
 }
 
+TEST_CASE("bulk that waits for its rate goes on by itself, and control passes it") {
+  constexpr std::uint32_t messages = 10;
+  auto limits = SessionLimits{};
+  limits.ping_every = limits.suspect_after = limits.dead_after = 30min; // Nothing else wakes it.
+  Io near, far;
+  Host host{far, limits};
+  limits.upload = std::make_shared<Rate>(1 << 20);
+  const auto caller = call(near, host.port(), limits);
+  REQUIRE(caller.log->wait_up());
+  for (std::uint32_t i = 0; i != messages; ++i)
+    REQUIRE(caller.link->send(numbered(i, 50'000), Lane::bulk));
+  REQUIRE(caller.link->send(numbered(0, 10), Lane::control));
+  const auto& callee = host.wait(0).log;
+  REQUIRE(callee->wait([](const auto& news) { return news.size() == 1 + messages + 1; }));
+  CHECK(std::get<MessageIn>(callee->copy().back()).lane == Lane::bulk);
+  CHECK(callee->messages(Lane::bulk).size() == messages);
+}
+
 TEST_CASE("several threads may send: nothing is lost, and each one's order stays") {
   constexpr std::uint32_t threads = 4, each = 2000;
   Io near, far;

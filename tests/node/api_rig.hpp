@@ -26,6 +26,7 @@ struct Told {
   std::vector<ToPeer> letters;
   std::vector<FromPeer> cancels; // To the scheduler.
   std::vector<SpecPtr> accepted;
+  std::vector<Submission> submissions; // Of those with a key.
   std::vector<std::pair<BlobId, Bytes>> kept;
   std::vector<PullFor> pulls;
   std::vector<StartFor> started;
@@ -88,6 +89,8 @@ inline caf::behavior store_stub(caf::event_based_actor* self, Told* told, const 
   return {
       [=](const AcceptJob& job) -> Kept {
         told->accepted.push_back(job.spec);
+        if (job.submission)
+          told->submissions.push_back(*job.submission);
         return script->accept;
       },
       [=](const KeepBlob& blob) -> Kept {

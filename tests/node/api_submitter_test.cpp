@@ -95,6 +95,27 @@ TEST_CASE("a submission with a key happens once, and is answered alike") {
   CHECK(with_key(api, "k3", R"({"kernel":"none"})")->text() == refused->text());
 }
 
+TEST_CASE("a key goes to the journal with its job, and what the journal tells is replayed") {
+  Submission kept;
+  {
+    Api api;
+    const auto first = with_key(api, "k1", sum + "}");
+    with_key(api, "refused", R"({"kernel":"none"})");
+    REQUIRE(api.told.submissions.size() == 1);
+    kept = api.told.submissions[0];
+    CHECK(kept.key == "k1");
+    CHECK(kept.answer == first->text());
+  }
+  Api again;
+  again.tell(Roots{{}, {kept}});
+  const auto replayed = with_key(again, "k1", sum + "}");
+  CHECK(replayed->status() == 201);
+  CHECK(replayed->text() == kept.answer);
+  CHECK(replayed->reply.headers.at("Idempotency-Replayed") == "true");
+  again.refused(with_key(again, "k1", sum + R"(,"priority":1})"), 422, "E466", "/v1/jobs");
+  CHECK(again.told.accepted.empty());
+}
+
 TEST_CASE("while the first is being taken the same is in flight, and a full disk is no answer") {
   Api api;
   api.script.leaf_ns = {}; // Calibration takes its time.

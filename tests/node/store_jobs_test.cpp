@@ -480,3 +480,18 @@ TEST_CASE("a round waits for a full disk, and then begins") {
   CHECK(rig.asker.take<RoundBegun>().size() == 1);
   CHECK(rig.roots().size() == 2);
 }
+
+TEST_CASE("keys of accepted jobs are told with the roots, after a restart too") {
+  StoreRig rig;
+  const Submission submission{"k", digest_of(view("body")), "the answer", 1'700'000'000'000};
+  CHECK(rig.ask<Kept>(AcceptJob{rig.job_of(), submission}).ok);
+  CHECK(rig.ask<Kept>(AcceptJob{rig.job_of()}).ok);
+  rig.restart();
+  const auto roots = rig.ask<Roots>(RootsAsk{});
+  CHECK(roots.roots.size() == 2);
+  REQUIRE(roots.submissions.size() == 1);
+  CHECK(roots.submissions[0].key == "k");
+  CHECK(roots.submissions[0].body == submission.body);
+  CHECK(roots.submissions[0].answer == "the answer");
+  CHECK(roots.submissions[0].since_ms == submission.since_ms);
+}

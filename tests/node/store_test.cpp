@@ -1,6 +1,5 @@
 #include "node/store/blobs.hpp"
 #include "node/store/journal.hpp"
-#include "node/store/pull.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,28 +32,6 @@ Bytes some(std::size_t size, std::uint8_t first) {
 BlockResult result(std::uint8_t level, std::uint64_t index, std::uint8_t value) {
   const Bytes bytes{value};
   return {{level, index}, {blob_id(bytes), 1, bytes}};
-}
-
-NodeId node(std::uint8_t n) {
-  NodeId id;
-  id.key[0] = n;
-  return id;
-}
-
-// What `pull` gets from an honest holder, or from one that changes a byte of every chunk.
-PullEffects answer(Pull& pull, const AskHolder& ask, ByteView blob, bool lies) {
-  const BlobTree tree{blob};
-  PullEffects news;
-  for (auto i = ask.ask.first_chunk; i < ask.ask.first_chunk + ask.ask.chunks; ++i) {
-    const auto at = i * blob_chunk_bytes;
-    auto part = to_bytes(blob.subspan(at, std::min(blob_chunk_bytes, blob.size() - at)));
-    if (lies)
-      part[0] ^= 1;
-    for (auto& e :
-         pull.received(ask.holder, {tree.id(), blob.size(), i, part, tree.proof(i)}, Time{}))
-      news.push_back(std::move(e));
-  }
-  return news;
 }
 
 } // namespace
@@ -251,41 +228,74 @@ TEST_CASE("a job's end, or its being forgotten, is written whole or not at all")
   CHECK(jobs[0].done.size() == 1);
 }
 
+TEST_CASE("a key is kept with the job that it brought, for a day, and of many the last") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  const auto body = digest_of(view("body"));
+  const auto submit = [&](Journal& journal, std::uint64_t i, std::int64_t since_ms) {
+    const auto key = "key " + std::to_string(i);
+    const Submission submission{key, body, "answer to " + key, since_ms};
+    REQUIRE(journal.job_accepted(digest_of(view(key)), {1}, &submission));
+  };
+  const auto kept = [&] {
+    std::vector<std::string> keys;
+    auto journal = Journal::open(file);
+    const auto submissions = *journal->submissions();
+    for (const auto& s : submissions) {
+      CHECK(s.body == body);
+      CHECK(s.answer == "answer to " + s.key);
+      keys.push_back(s.key);
+    }
+    return keys;
+  };
+  constexpr std::int64_t day_ms = 24 * 3600 * 1000;
+  {
+    auto journal = Journal::open(file);
+    REQUIRE(journal->job_accepted(digest_of(view("without")), {1}));
+    submit(*journal, 1, 1000);
+    submit(*journal, 2, 2000);
+  }
+  CHECK(kept() == std::vector<std::string>{"key 1", "key 2"});
+  {
+    auto journal = Journal::open(file);
+    REQUIRE(journal->forget(digest_of(view("key 2")))); // The key says what it was.
+    submit(*journal, 3, 1000 + day_ms);
+  }
+  CHECK(kept() == std::vector<std::string>{"key 2", "key 3"});
+  sqlite3* db = nullptr;
+  sqlite3_open(file.c_str(), &db);
+  const auto* fill =
+      "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000)"
+      " insert into submissions select 'old ' || i, x'00', '', 86403000 from n";
+  CHECK(sqlite3_exec(db, fill, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto journal = Journal::open(file);
+  submit(*journal, 4, 1500 + day_ms);
+  const auto all = *journal->submissions();
+  CHECK(all.size() == Journal::submissions_max);
+  CHECK(all.back().key == "key 4");
+}
+
+TEST_CASE("a job whose key cannot be written is not accepted") {
+  const Folder folder;
+  const auto file = folder.path / "journal.db";
+  CHECK(Journal::open(file).ok());
+  sqlite3* db = nullptr;
+  sqlite3_open(file.c_str(), &db);
+  const auto* broken = "create trigger broken before insert on submissions begin"
+                       " select raise(fail, 'no more keys'); end";
+  CHECK(sqlite3_exec(db, broken, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto journal = Journal::open(file);
+  const Submission submission{"k", digest_of(view("body")), "job", 1};
+  CHECK(journal->job_accepted(digest_of(view("job")), {1}, &submission).error().why ==
+        "no more keys");
+  CHECK(journal->jobs()->empty());
+}
+
 TEST_CASE("a file that is no journal is named, not overwritten") {
   Folder folder;
   std::ofstream{folder.path / "journal.db"} << std::string(5'000, 'x');
   CHECK(Journal::open(folder.path / "journal.db").error().code == "E120");
   CHECK(fs::file_size(folder.path / "journal.db") == 5'000);
-}
-
-TEST_CASE("a pull goes on with the next holder when one lies, is silent or has nothing") {
-  const auto blob = some(70 * blob_chunk_bytes + 5, 9);
-  Pull pull{{}, blob_id(blob), {node(1), node(2), node(3), node(4)}};
-  auto effects = pull.start(Time{});
-  effects = answer(pull, std::get<AskHolder>(effects.at(0)), blob, true);
-  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(2));
-  CHECK(pull.wake(*pull.next_wake() - 1ns).empty());
-  effects = pull.wake(*pull.next_wake());
-  REQUIRE(std::get<AskHolder>(effects.at(0)).holder == node(3));
-  effects = pull.missing(node(3), Time{});
-  std::size_t asks = 0;
-  while (!effects.empty() && std::holds_alternative<AskHolder>(effects.front())) {
-    const auto ask = std::get<AskHolder>(effects.front());
-    CHECK(ask.holder == node(4));
-    effects.erase(effects.begin());
-    for (auto& e : answer(pull, ask, blob, false))
-      effects.push_back(std::move(e));
-    REQUIRE(++asks < 20);
-  }
-  REQUIRE(effects.size() == 1);
-  CHECK(std::get<Pulled>(effects.front()).bytes == blob);
-  CHECK_FALSE(pull.next_wake());
-}
-
-TEST_CASE("a pull that nobody can answer ends") {
-  Pull pull{{}, digest_of(view("x")), {node(1)}};
-  pull.start(Time{});
-  const auto effects = pull.missing(node(1), Time{});
-  REQUIRE(effects.size() == 1);
-  CHECK(std::holds_alternative<NotPulled>(effects.front()));
 }

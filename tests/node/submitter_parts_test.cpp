@@ -122,6 +122,25 @@ TEST_CASE("the same key and body again is the answer of before; another body is 
   CHECK(std::holds_alternative<Idempotency::Fresh>(once.begin("k", other, now + 24h)));
 }
 
+TEST_CASE("a key that is restored is as old as it was, and what is known already stands") {
+  IdempotencyConfig config;
+  config.keys_max = 3;
+  Idempotency once{config};
+  const Time now{};
+  once.begin("c", body, now);
+  once.restore("a", body, {201, "job a"}, 23h, now);
+  once.restore("b", body, {201, "job b"}, 24h, now); // Too old.
+  once.restore("c", other, {201, "job c"}, 1h, now);
+  once.restore("d", body, {201, "job d"}, 1h, now);
+  once.restore("e", body, {201, "job e"}, 0h, now); // Too many.
+  CHECK(once.size() == 3);
+  CHECK(std::holds_alternative<Idempotency::InFlight>(once.begin("c", body, now)));
+  CHECK(std::get<Idempotency::Replay>(once.begin("a", body, now)).body == "job a");
+  CHECK(std::holds_alternative<Idempotency::Other>(once.begin("a", other, now)));
+  CHECK(std::holds_alternative<Idempotency::Fresh>(once.begin("a", other, now + 1h)));
+  CHECK(std::get<Idempotency::Replay>(once.begin("d", body, now + 1h)).body == "job d");
+}
+
 TEST_CASE("a submission that was dropped may be tried again with its key") {
   Idempotency once;
   once.begin("k", body, {});
