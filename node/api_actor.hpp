@@ -12,6 +12,7 @@
 #include "node/mesh_file.hpp"
 #include "node/metrics.hpp"
 #include "node/module_book.hpp"
+#include "node/ordered_picture.hpp"
 #include "node/store_asks_actor.hpp"
 
 #include <functional>
@@ -161,6 +162,17 @@ struct ApiShell {
     std::vector<Asker> askers; // At most as many as the server has connections.
     PaintWork next;
     std::size_t awaited = 0; // Pieces asked of the store.
+
+    // Of a picture in bands whose bytes stay where they were made:
+    std::optional<OrderedPicture> bands;
+    struct Wanted { // A blob, and where its bytes lie in the result.
+      BlobId blob;
+      std::uint64_t at = 0, size = 0;
+      bool manifest = false;
+      std::size_t skip = 0; // Bytes before those.
+    };
+    std::deque<Wanted> wanted; // Painted in batches, and then answered.
+    std::vector<NodeId> holders;
   };
   using SketchKey = std::pair<JobId, std::uint32_t>;
   std::map<SketchKey, Sketch> sketches; // At most sketches_max.

@@ -10,7 +10,8 @@ namespace tessera::api {
 
 namespace {
 
-constexpr std::size_t pieces_max = 256; // Painted at a time.
+constexpr std::size_t pieces_max = 256;     // Painted at a time.
+constexpr std::size_t blobs_ahead_max = 64; // Of ordered output, at a time.
 constexpr Duration paint_gap = std::chrono::milliseconds(500);
 constexpr std::uint32_t width_default = 512;
 
@@ -54,6 +55,8 @@ void give_up(Self self, const Key& key, const Error& why) {
 
 // --- Painting
 
+void next_batch(Self self, const Key& key);
+
 void paint(Self self, const Key& key) {
   auto& s = self->state;
   if (!s.painter) {
@@ -69,8 +72,12 @@ void paint(Self self, const Key& key) {
           [=](const Painted& painted) {
             if (!painted.png)
               return give_up(self, key, painted.why);
-            self->state.sketches.at(key).png = painted.png;
-            answer_all(self, key);
+            auto& sketch = self->state.sketches.at(key);
+            sketch.png = painted.png;
+            if (sketch.wanted.empty())
+              answer_all(self, key);
+            else
+              next_batch(self, key);
           },
           [=](const caf::error&) {
             self->state.painter = nullptr;
@@ -84,6 +91,109 @@ void asked_one(Self self, const Key& key) {
   if (--self->state.sketches.at(key).awaited == 0)
     paint(self, key);
 }
+
+// --- Bands whose bytes stay where they were made
+
+// Rows of a manifest, whose output begins there, before what else is wanted.
+void want(Sketch& sketch, std::uint64_t at, const Manifest& manifest) {
+  at += manifest.size();
+  for (auto part = manifest.parts.rbegin(); part != manifest.parts.rend(); ++part) {
+    at -= part->size;
+    sketch.wanted.push_front({part->blob, at, part->size, part->manifest});
+  }
+}
+
+// A blob that is here. False: it is not what its manifest said.
+bool took(Sketch& sketch, const Sketch::Wanted& what, const FdPtr& file) {
+  if (what.manifest) {
+    const auto mapped = Mapping::of(*file);
+    const auto manifest = mapped ? Manifest::of(mapped->bytes()) : std::nullopt;
+    if (!manifest || manifest->size() != what.size)
+      return false;
+    want(sketch, what.at, *manifest);
+    return true;
+  }
+  const auto [first, end] = *sketch.bands->bands_in(what.at, what.size);
+  sketch.painted.add(first, end);
+  sketch.next.pieces.push_back({first, end, file, {}, what.skip + sketch.bands->head_in(first)});
+  return true;
+}
+
+// What is gone is asked for again with the next preview.
+void fetch(Self self, const Key& key, const Sketch::Wanted& what) {
+  ++self->state.sketches.at(key).awaited;
+  const auto over = [=](const FdPtr& file) {
+    auto& sketch = self->state.sketches.at(key);
+    if (!file || !took(sketch, what, file))
+      sketch.done = ~std::uint64_t{0};
+    asked_one(self, key);
+  };
+  pull(self, what.blob, self->state.sketches.at(key).holders, [=](bool here) {
+    if (!here)
+      return over(nullptr);
+    self->state.store_asks.ask<FilesAnswer>(
+        self, FilesAsk{{what.blob}}, [=](const FilesAnswer& answer) {
+          over(answer.files.empty() ? nullptr : answer.files.front());
+        });
+  });
+}
+
+void next_batch(Self self, const Key& key) {
+  auto& sketch = self->state.sketches.at(key);
+  sketch.awaited = 1;
+  std::vector<Sketch::Wanted> batch;
+  while (!sketch.wanted.empty() && batch.size() < blobs_ahead_max) {
+    const auto what = sketch.wanted.front();
+    sketch.wanted.pop_front();
+    const auto bands = sketch.bands->bands_in(what.at, what.size);
+    if (bands && !sketch.painted.contains(bands->first, bands->second))
+      batch.push_back(what);
+  }
+  for (const auto& what : batch)
+    fetch(self, key, what);
+  asked_one(self, key);
+}
+
+// Of a block, as it is here or where its manifest says.
+void want_block(Sketch& sketch, std::uint64_t first, std::uint64_t end, const Partial& partial) {
+  const auto& bands = *sketch.bands;
+  const auto at = bands.begin_of(first), size = bands.begin_of(end) - at;
+  if (sketch.painted.contains(first, end))
+    return;
+  if (partial.manifest) {
+    const auto manifest = Manifest::of(partial.bytes);
+    if (manifest && manifest->size() == size)
+      want(sketch, at, *manifest);
+  } else if (partial.bytes.size() == partial.size) {
+    sketch.painted.add(first, end);
+    sketch.next.pieces.push_back(
+        {first, end, nullptr, partial.bytes, ordered_head_bytes + bands.head_in(first)});
+  } else {
+    sketch.wanted.push_back({partial.digest, at, size, false, ordered_head_bytes});
+  }
+}
+
+void collect_bands(Self self, const Key& key, const JobSpec& spec, const Frontier& frontier) {
+  auto& sketch = self->state.sketches.at(key);
+  const BlockTree tree{spec.leaves()};
+  for (const auto& [block, partial] : frontier.done)
+    want_block(sketch, tree.begin(block) * spec.leaf_items,
+               std::min(tree.end(block) * spec.leaf_items, spec.items), partial);
+  next_batch(self, key);
+}
+
+// The finished file, if it is one; else its manifest.
+void take_whole_bands(Self self, const Key& key, const JobStatus& status, const FdPtr& file) {
+  auto& sketch = self->state.sketches.at(key);
+  if (status.manifest)
+    sketch.wanted.push_back({status.result, 0, sketch.bands->size(), true});
+  else
+    sketch.next.pieces.push_back(
+        {0, sketch.bands->picture().tiling.tiles(), file, {}, sketch.bands->head_in(0)});
+  next_batch(self, key);
+}
+
+// --- Tiles
 
 // Blocks of which some is not painted yet. One whose bytes went with a merge comes with its parent.
 void collect(Self self, const Key& key, const JobSpec& spec, const Frontier& frontier) {
@@ -116,11 +226,14 @@ void collect(Self self, const Key& key, const JobSpec& spec, const Frontier& fro
   asked_one(self, key);
 }
 
-void take_whole(Self self, const Key& key, const BlobId& result) {
-  self->state.store_asks.ask<FilesAnswer>(self, FilesAsk{{result}}, [=](const FilesAnswer& answer) {
+void take_whole(Self self, const Key& key, const JobStatus& status) {
+  const FilesAsk ask{{status.result}};
+  self->state.store_asks.ask<FilesAnswer>(self, ask, [=](const FilesAnswer& answer) {
     if (answer.files.empty())
       return give_up(self, key, answer.why);
     auto& sketch = self->state.sketches.at(key);
+    if (sketch.bands)
+      return take_whole_bands(self, key, status, answer.files.front());
     sketch.next.whole = answer.files.front();
     sketch.whole = true;
     paint(self, key);
@@ -132,21 +245,39 @@ void go_on(Self self, const Key& key, const JobStatus& status) {
   sketch.made = now(self);
   sketch.state = status.state;
   sketch.done = status.leaves_done;
+  sketch.holders = holders_of(status);
   if (status.state == JobState::done)
-    return take_whole(self, key, status.result);
+    return take_whole(self, key, status);
   const auto spec = status.spec;
+  const auto with = sketch.bands ? collect_bands : collect;
   self->request(self->state.wiring->node, caf::infinite, FrontierAsk{spec->id})
-      .then([=](const Frontier& frontier) { collect(self, key, spec->spec, frontier); },
-            [=](const caf::error&) { collect(self, key, spec->spec, {}); }); // The job died.
+      .then([=](const Frontier& frontier) { with(self, key, spec->spec, frontier); },
+            [=](const caf::error&) { with(self, key, spec->spec, {}); }); // The job died.
 }
 
 // --- What picture it is
+
+bool says(const Params& params, const char* name, const char* value) {
+  const auto it = params.find(name);
+  const auto* text = it == params.end() ? nullptr : std::get_if<std::string>(&it->second);
+  return text && *text == value;
+}
+
+// Bands that become a PNM are cut as those that become a PNG; only their bytes lie elsewhere.
+bool are_bands(const Params& params) {
+  return says(params, "shape", "band") && says(params, "format", "ppm");
+}
+std::optional<TiledPicture> picture_of(const Kernel& kernel, Params params, ByteView head) {
+  if (are_bands(params))
+    params["format"] = std::string{"png"};
+  return kernel.picture(params, head);
+}
 
 void begin(Self self, const Key& key, const JobStatus& status, ByteView head) {
   const auto& spec = status.spec->spec;
   const auto* kernel = find_kernel(spec.kernel);
   const auto params = kernel ? decode_params(kernel->info(), spec.params) : Error{};
-  const auto picture = params ? kernel->picture(*params, head) : std::nullopt;
+  const auto picture = params ? picture_of(*kernel, *params, head) : std::nullopt;
   if (!picture || picture->tiling.tiles() != spec.items)
     return give_up(self, key,
                    {"E415",
@@ -155,6 +286,8 @@ void begin(Self self, const Key& key, const JobStatus& status, ByteView head) {
                     "see how it goes: tessera jobs"});
   auto& sketch = self->state.sketches.at(key);
   sketch.preview = std::make_shared<Preview>(*picture, key.second);
+  if (are_bands(*params))
+    sketch.bands.emplace(*picture);
   go_on(self, key, status);
 }
 

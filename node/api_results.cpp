@@ -70,14 +70,6 @@ void send_blob(Self self, const BlobId& blob, const std::string& type, const Wis
   });
 }
 
-void pull(Self self, const BlobId& blob, const std::vector<NodeId>& holders,
-          ApiShell::Pulled then) {
-  auto& pulling = self->state.pulls[blob];
-  pulling.holders = holders;
-  pulling.then.push_back(std::move(then));
-  self->send(self->state.wiring->store, PullFor{blob, holders});
-}
-
 constexpr std::size_t pieces_ahead_max = 8; // Of one result: a guess.
 
 void read(Self self, const BlobId& blob, std::function<void(std::shared_ptr<const Bytes>)> then) {
@@ -168,6 +160,26 @@ void go_on(Self self, std::uint64_t number) {
 
 } // namespace
 
+void pull(Self self, const BlobId& blob, const std::vector<NodeId>& holders,
+          ApiShell::Pulled then) {
+  auto& pulling = self->state.pulls[blob];
+  pulling.holders = holders;
+  pulling.then.push_back(std::move(then));
+  self->send(self->state.wiring->store, PullFor{blob, holders});
+}
+
+std::vector<NodeId> holders_of(const JobStatus& status) {
+  auto shares = status.shares;
+  std::sort(shares.begin(), shares.end(),
+            [](const NodeShare& a, const NodeShare& b) { return a.leaves > b.leaves; });
+  std::vector<NodeId> holders;
+  for (const auto& share : shares)
+    holders.push_back(share.node);
+  if (std::find(holders.begin(), holders.end(), status.root) == holders.end())
+    holders.push_back(status.root);
+  return holders;
+}
+
 void pulled(Self self, const BlobId& blob, bool here) {
   auto over = self->state.pulls.extract(blob);
   if (!over.empty())
@@ -188,19 +200,6 @@ void next_piece(Self self, const NextPiece& next) {
 }
 
 namespace {
-
-// Who ran most of it is asked first.
-std::vector<NodeId> holders_of(const JobStatus& status) {
-  auto shares = status.shares;
-  std::sort(shares.begin(), shares.end(),
-            [](const NodeShare& a, const NodeShare& b) { return a.leaves > b.leaves; });
-  std::vector<NodeId> holders;
-  for (const auto& share : shares)
-    holders.push_back(share.node);
-  if (std::find(holders.begin(), holders.end(), status.root) == holders.end())
-    holders.push_back(status.root);
-  return holders;
-}
 
 // What goes on in the server when the client is gone is told by its end.
 struct FetchTicket {

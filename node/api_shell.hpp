@@ -65,7 +65,11 @@ void put_blob(Self self, const std::string& hash, HttpRequest& request, const Ca
 void get_blob(Self self, const std::string& hash, const HttpRequest& request, const Caller& caller);
 void send_result(Self self, const JobStatus& status, const HttpRequest& request,
                  const Caller& caller);
+// Until it is here, or with none of them.
+void pull(Self self, const BlobId& blob, const std::vector<NodeId>& holders, ApiShell::Pulled then);
 void pulled(Self self, const BlobId& blob, bool here);
+// Who has pieces of its output: who ran most of it is asked first.
+std::vector<NodeId> holders_of(const JobStatus& status);
 void next_piece(Self self, const NextPiece& next);
 
 // --- api_metrics.cpp: metrics, health and limits

@@ -100,6 +100,7 @@ struct PaintWork { // Api to its painter; answered by Painted.
     std::uint64_t first = 0, end = 0; // Tiles.
     FdPtr file;                       // Null: in `bytes`.
     Bytes bytes;
+    std::size_t skip = 0; // Bytes before their pixels.
   };
   std::shared_ptr<Preview> preview; // The painter's until it answers.
   std::vector<Piece> pieces;

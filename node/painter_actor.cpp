@@ -12,12 +12,13 @@ Error lost(const std::string& why) {
 }
 
 void paint_piece(Preview& preview, const PaintWork::Piece& piece) {
-  if (!piece.file) {
-    preview.paint(piece.first, piece.end, piece.bytes);
-    return;
-  }
+  const auto paint = [&](ByteView bytes) {
+    preview.paint(piece.first, piece.end, bytes.subspan(std::min(piece.skip, bytes.size())));
+  };
+  if (!piece.file)
+    return paint(piece.bytes);
   if (const auto mapped = Mapping::of(*piece.file))
-    preview.paint(piece.first, piece.end, mapped->bytes());
+    paint(mapped->bytes());
 }
 
 Status paint(const PaintWork& work) {

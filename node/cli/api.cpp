@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto connect_time_max = 5s;
 constexpr auto answer_time_max = 300s; // A node may have a large picture to decode first.
+constexpr auto silence_max = 30s;      // An event stream beats each 10 s.
 constexpr std::size_t problem_bytes_max = 64 * 1024;
 
 std::string first_line(const std::filesystem::path& file) {
@@ -118,7 +119,49 @@ struct Api::Line {
                              ? "the connection was refused"
                              : "the connection broke: " + httplib::to_string(result.error()));
   }
+
+  void pieces(const std::string& path, const httplib::Headers& headers, const Opened& opened,
+              const Chunk& chunk);
 };
+
+// An error thrown by `opened` or `chunk` ends the transfer first; httplib is not unwound through.
+void Api::Line::pieces(const std::string& path, const httplib::Headers& headers,
+                       const Opened& opened, const Chunk& chunk) {
+  int status = 0;
+  std::string problem;
+  std::exception_ptr thrown;
+  const auto guarded = [&](const auto& act) {
+    try {
+      act();
+      return true;
+    } catch (...) {
+      thrown = std::current_exception();
+      return false;
+    }
+  };
+  const auto result = ask().Get(
+      path, headers,
+      [&](const httplib::Response& response) {
+        status = response.status;
+        return guarded([&] {
+          if (status == 200)
+            opened(response.get_header_value("Content-Type"));
+        });
+      },
+      [&](const char* data, std::size_t size) {
+        return guarded([&] {
+          if (status == 200)
+            chunk({data, size});
+          else if (problem.size() < problem_bytes_max)
+            problem.append(data, size);
+        });
+      });
+  if (thrown)
+    std::rethrow_exception(thrown);
+  answer(result);
+  if (status != 200)
+    throw refused(status, problem);
+}
 
 std::string Access::url() const {
   const bool v6 = host.find(':') != host.npos;
@@ -176,42 +219,22 @@ Api::Json Api::put(const std::string& path, ByteView body) {
       line_->answer(line_->ask().Put(path, text.data(), text.size(), "application/octet-stream")));
 }
 
-// An error thrown by `opened` or `chunk` ends the transfer first; httplib is not unwound through.
 void Api::download(const std::string& path, const Opened& opened, const Chunk& chunk) {
-  int status = 0;
-  std::string problem;
-  std::exception_ptr thrown;
-  const auto guarded = [&](const auto& act) {
-    try {
-      act();
-      return true;
-    } catch (...) {
-      thrown = std::current_exception();
-      return false;
-    }
-  };
-  const auto result = line_->ask().Get(
-      path,
-      [&](const httplib::Response& response) {
-        status = response.status;
-        return guarded([&] {
-          if (status == 200)
-            opened(response.get_header_value("Content-Type"));
-        });
-      },
-      [&](const char* data, std::size_t size) {
-        return guarded([&] {
-          if (status == 200)
-            chunk({data, size});
-          else if (problem.size() < problem_bytes_max)
-            problem.append(data, size);
-        });
-      });
-  if (thrown)
-    std::rethrow_exception(thrown);
-  line_->answer(result);
-  if (status != 200)
-    throw refused(status, problem);
+  line_->pieces(path, {}, opened, chunk);
+}
+
+void Api::follow(const std::string& path, const std::string& after, const Chunk& chunk) {
+  httplib::Headers headers;
+  if (!after.empty())
+    headers.emplace("Last-Event-ID", after);
+  line_->client->set_read_timeout(silence_max);
+  line_->pieces(
+      path, headers, [](const std::string&) {}, chunk);
+  line_->client->set_read_timeout(answer_time_max);
+}
+
+void Api::stop() {
+  line_->client->stop();
 }
 
 bool Api::answers() {

@@ -39,6 +39,10 @@ public:
   Json del(const std::string& path);
   Json put(const std::string& path, ByteView body);
   void download(const std::string& path, const Opened& opened, const Chunk& chunk);
+  // As a download, of a body without an end: returns when it ended. Silence breaks the connection.
+  // `after`: a Last-Event-ID; empty: none.
+  void follow(const std::string& path, const std::string& after, const Chunk& chunk);
+  void stop();    // From another thread: breaks the call that is under way, if it has a connection.
   bool answers(); // Whether anybody is there.
 
 private:

@@ -5,7 +5,6 @@
 #include "node/cli/watch_feed.hpp"
 
 #include <chrono>
-#include <thread>
 #include <unistd.h>
 
 // Jobs and peers, live: the whole screen on a terminal, else a line for each change.
@@ -15,7 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto look_every = 500ms; // The node is asked.
+constexpr auto see_every = 500ms;  // For rates.
 constexpr auto draw_every = 100ms; // 10 a second at most.
 constexpr auto lines_every = 1000ms;
 
@@ -26,30 +25,16 @@ std::uint64_t ms_since(Clock::time_point start) {
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
 }
 
-bool over(const WatchView& view) {
-  const auto state = view.jobs.empty() ? "" : text_at(view.jobs.front(), "state");
-  return view.one && (state == "done" || state == "failed" || state == "cancelled");
-}
-
-// A node that does not answer may be back.
-void look(WatchFeed& feed, WatchView& view, std::uint64_t at_ms) {
-  try {
-    feed.look(view);
-    view.trouble.clear();
-    view.see(at_ms);
-  } catch (const Failed& failed) {
-    view.trouble = failed.error().code + " " + failed.error().what;
-  }
-}
-
-void on_screen(WatchFeed& feed, WatchView& view, bool colour) {
+void on_screen(WatchFeed& feed, bool colour) {
   FullScreen screen;
+  WatchView view;
   const auto start = Clock::now();
-  auto next_look = start;
+  auto next_see = start;
   for (;;) {
-    if (Clock::now() >= next_look) {
-      look(feed, view, ms_since(start));
-      next_look = Clock::now() + look_every;
+    feed.look(view);
+    if (Clock::now() >= next_see) {
+      view.see(ms_since(start));
+      next_see = Clock::now() + see_every;
     }
     const auto [width, height] = screen.size();
     screen.draw(watch_lines(view, {width, height, colour}));
@@ -84,46 +69,49 @@ void tell(const WatchView& view, Terminal& terminal, bool json,
   }
 }
 
-void as_lines(WatchFeed& feed, WatchView& view, Terminal& terminal, bool json) {
+// Of a line that was lost, and of one that is back, once.
+void tell_trouble(const WatchView& view, Terminal& terminal, std::string& told) {
+  if (view.trouble == told)
+    return;
+  terminal.note(view.trouble.empty() ? "connected again" : view.trouble);
+  told = view.trouble;
+}
+
+Failed forgotten(const std::string& job) {
+  return {Exit::not_found,
+          {"E414", "job " + short_job(job) + " is not known any more", "it was forgotten",
+           "see those that there are: tessera jobs"}};
+}
+
+void as_lines(WatchFeed& feed, const std::string& job, Terminal& terminal, bool json) {
   const auto start = Clock::now();
+  WatchView view;
   std::map<std::string, std::string> told;
-  for (;;) {
-    look(feed, view, ms_since(start));
-    if (!view.trouble.empty())
-      terminal.note(view.trouble);
+  std::string trouble;
+  for (;; feed.wait(lines_every)) {
+    feed.look(view);
+    view.see(ms_since(start));
+    tell_trouble(view, terminal, trouble);
     tell(view, terminal, json, told);
     terminal.finish();
-    if (over(view))
+    if (view.one && view.jobs.empty())
+      throw forgotten(job);
+    if (view.one && ended(view.jobs.front()))
       return;
-    std::this_thread::sleep_for(lines_every);
   }
 }
 
 } // namespace
 
-void PolledFeed::look(WatchView& view) {
-  view.status = api_.get("/v1/status");
-  view.peers = api_.get("/v1/peers").value("peers", std::vector<nlohmann::json>{});
-  view.one = !job_.empty();
-  if (!view.one) {
-    view.jobs = api_.get("/v1/jobs").value("jobs", std::vector<nlohmann::json>{});
-    return;
-  }
-  view.jobs = {api_.get(job_path(job_))};
-  view.why = api_.get(job_path(job_) + "/why");
-}
-
 void watch_live(const Command& c, Terminal& terminal) {
-  Api api{c.common};
-  const auto job = c.subject.empty() ? "" : text_at(api.get(job_path(c.subject)), "job");
-  PolledFeed feed{api, job};
-  WatchView view;
-  feed.look(view); // What is wrong with it is said before the screen is another.
+  const auto job = c.subject.empty() ? "" : text_at(Api{c.common}.get(job_path(c.subject)), "job");
   const bool screen = ::isatty(STDOUT_FILENO) == 1 && !c.common.json;
+  WatchFeed feed{c.common, job, screen ? WatchFeed::Why::asked : WatchFeed::Why::not_asked};
+  feed.begin(); // What is wrong with it is said before the screen is another.
   if (screen)
-    on_screen(feed, view, wants_colour(c.common.colour, true));
+    on_screen(feed, wants_colour(c.common.colour, true));
   else
-    as_lines(feed, view, terminal, c.common.json);
+    as_lines(feed, job, terminal, c.common.json);
 }
 
 } // namespace tessera::cli

@@ -162,6 +162,8 @@ export class JobView {
 
   #missing(job, mosaic, here) {
     if (!here) return "The node that roots this job sees its parts; here only the shares are known.";
+    if (job.round && !ended(job))
+      return `These are the tiles of round ${count(job.round)}; each round lays them anew.`;
     const unseen = job.done - (mosaic?.seen ?? 0);
     return unseen > job.microtasks / 100
       ? "Grey: laid before this page was opened, or merged by a peer from what several laid."

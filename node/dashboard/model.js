@@ -91,7 +91,9 @@ export class Model {
     const before = this.jobs.get(job.job);
     if (before) this.jobs.set(job.job, job);
     else this.jobs = new Map([[job.job, job], ...this.jobs]);
-    if (before && before.round !== job.round) this.mosaics.delete(job.job);
+    // Its first parts may have come before it was told of.
+    if (before && before.round !== job.round && !(this.mosaics.get(job.job)?.round >= job.round))
+      this.mosaics.delete(job.job);
     this.#measure(job, now);
     this.#trim();
     if (before?.state === job.state) return [];
@@ -153,13 +155,19 @@ export class Model {
     const job = this.jobs.get(part.job);
     // Who merged here what others laid did not lay it.
     const node = part.merged && part.node === this.status?.id ? null : part.node;
-    const fresh = job ? this.#mosaicOf(job).lay({ ...part, node }) : !part.merged;
+    const fresh = job ? this.#mosaicOf(job, part).lay({ ...part, node }) : !part.merged;
     return [{ kind: "part", fresh, ...part }];
   }
 
-  #mosaicOf(job) {
+  // Parts do not say their round, and come before the news of it: what is done anew when all is done
+  // is of the next.
+  #mosaicOf(job, part) {
     let mosaic = this.mosaics.get(job.job);
-    if (!mosaic || mosaic.leaves !== Math.max(1, job.microtasks)) mosaic = new Mosaic(job.microtasks);
+    const next = job.round && mosaic && (part.merged ? mosaic.whole : mosaic.full);
+    if (!mosaic || next || mosaic.leaves !== Math.max(1, job.microtasks)) {
+      const round = next ? mosaic.round + 1 : job.round;
+      mosaic = Object.assign(new Mosaic(job.microtasks), { round });
+    }
     this.mosaics.delete(job.job);
     this.mosaics.set(job.job, mosaic);
     if (this.mosaics.size > mosaicsMax) this.mosaics.delete(this.mosaics.keys().next().value);

@@ -45,6 +45,14 @@ export class Mosaic {
     return fresh;
   }
 
+  // Every leaf is known to be done...
+  get full() {
+    return this.filled.every((n, c) => n >= this.start(c + 1) - this.start(c) - 1e-9);
+  }
+  // ...and all of them are one block.
+  get whole() {
+    return this.heights.every((height) => height >= this.top);
+  }
   // 0 to 1: how much of a column is done, as far as was seen.
   fraction = (column) => this.filled[column] / (this.start(column + 1) - this.start(column));
   // Leaves that somebody is known to have laid.

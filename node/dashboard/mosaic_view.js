@@ -92,15 +92,18 @@ export class MosaicView {
   }
 
   #describe(job, model) {
+    const all = job.round ? job.shares.reduce((sum, share) => sum + share.microtasks, 0) : job.microtasks;
     const shares = job.shares
       .filter((share) => share.microtasks > 0)
       .sort((a, b) => b.microtasks - a.microtasks)
       .slice(0, 6)
       .map(
         (share) =>
-          `${share.name || model.name(share.node) || "a peer"} ${percent(share.microtasks, job.microtasks)} %`,
+          `${share.name || model.name(share.node) || "a peer"} ${percent(share.microtasks, all)} %`,
       );
-    const label = `${percent(job.done, job.microtasks)} % of the tiles are laid${shares.length ? `: ${shares.join(", ")}` : ""}`;
+    const tiles = job.round ? `the tiles of round ${job.round}` : "the tiles";
+    const by = shares.length ? `${job.round ? "; of all rounds" : ""}: ${shares.join(", ")}` : "";
+    const label = `${percent(job.done, job.microtasks)} % of ${tiles} are laid${by}`;
     set(this.#canvas, "aria-label", label);
   }
 }

@@ -74,8 +74,18 @@ export class SubmitForm {
         "Items of one microtask, or auto",
       ),
     ];
+    const wishes = [
+      wish("priority", "Priority", "-10 to 10; the highest is served first", {
+        inputmode: "numeric",
+        value: "0",
+      }),
+      wish("memory", "Memory required", "Of one worker, for example 512M; nodes with less run none of it", {
+        placeholder: "any",
+      }),
+      field("arch", "Processor required", architectures(), "Other nodes run none of it"),
+    ];
     const params = kernel.params.filter(({ name }) => !(module && name === "name")).map(parameter);
-    $("submit-fields").replaceChildren(...[...files, ...params, ...counts].filter(Boolean));
+    $("submit-fields").replaceChildren(...[...files, ...params, ...counts, ...wishes].filter(Boolean));
     this.#changed();
   }
 
@@ -147,6 +157,22 @@ function field(name, label, control, help) {
   set(control, "aria-describedby", note && note.id);
   return make("label", { class: "field" }, make("span", {}, shown(label)), control, note);
 }
+
+// What the node may do with it, as text that may be left as it is.
+const wish = (name, label, help, attributes) =>
+  field(
+    name,
+    label,
+    make("input", { type: "text", name, spellcheck: "false", autocomplete: "off", ...attributes }),
+    help,
+  );
+
+const architectures = () =>
+  make(
+    "select",
+    { name: "arch" },
+    ...["", "x86_64", "aarch64", "riscv64"].map((arch) => make("option", { value: arch }, arch || "any")),
+  );
 
 const file = (name, label, help) => field(name, label, make("input", { type: "file", name }), help);
 

@@ -204,6 +204,103 @@ await check("keys that are switched off do nothing", async () => {
   return opened === 0;
 });
 
+// --- Wishes
+const jobOf = (id) =>
+  String(at("jobs", "--json"))
+    .split("\n")
+    .filter((line) => line.includes(id))
+    .map((line) => JSON.parse(line))[0];
+await check("priority and what is required are said by keyboard alone, and the node has them", async () => {
+  await page.keyboard.press("n");
+  await page.keyboard.type("sleep");
+  const type = async (name, text) => {
+    for (let tabs = 0; (await page.evaluate(() => document.activeElement.name)) !== name; ++tabs) {
+      if (tabs > 30) throw new Error(`${name} is not reached`);
+      await page.keyboard.press("Tab");
+    }
+    if ((await page.evaluate(() => document.activeElement.tagName)) === "INPUT")
+      await page.keyboard.press("Control+A");
+    await page.keyboard.type(text);
+  };
+  await type("items", "200");
+  await type("priority", "-4");
+  await type("memory", "32 MiB");
+  await type("arch", process.arch === "arm64" ? "aarch64" : "x86_64");
+  const found = await faults(page);
+  const labels = await page.evaluate(() =>
+    ["priority", "memory", "arch"].map((name) => {
+      const control = document.querySelector(`#submit-fields [name=${name}]`);
+      const help = document.getElementById(control.getAttribute("aria-describedby"));
+      return control.labels.length && help?.textContent ? control.labels[0].firstChild.textContent : "";
+    }),
+  );
+  const command = await text(page, "submit-command");
+  await shot(page, "wishes");
+  while ((await focused(page)) !== "submit-go") await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/#\/job\/[0-9a-f]{64}$/);
+  const taken = jobOf(jobId(page));
+  await until(page, "done");
+  return (
+    (labels.join() === "Priority,Memory required,Processor required" &&
+      /--priority -4 --require memory=32MiB --require arch=/.test(command) &&
+      taken.priority === -4 &&
+      taken.require.memory === 32 * 1024 ** 2 &&
+      none(found)) ||
+    JSON.stringify([labels, command, taken, found])
+  );
+});
+
+// --- Rounds
+if (process.env.ROUNDS)
+  await check("of a job of rounds the mosaic is that of its round, laid anew in each", async () => {
+    const id = String(
+      at("run", process.env.ROUNDS, "--items", "64", "--leaf", "1", "--rounds", "1000", "--detach"),
+    ).trim();
+    await go(page, id);
+    await page.waitForFunction(() =>
+      /^\d+ % of the tiles of round \d+ are laid; of all rounds: /.test(
+        document.querySelector("#mosaic").getAttribute("aria-label"),
+      ),
+    );
+    const found = await faults(page);
+    // How much of the leaves' row is laid, and in which round, for a while.
+    const laid = await page.evaluate(async () => {
+      const canvas = document.querySelector("#mosaic"),
+        probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true }),
+        seen = [];
+      const bedded = document.body.appendChild(document.createElement("span"));
+      bedded.style.color = "var(--bed)";
+      probe.fillStyle = getComputedStyle(bedded).color;
+      bedded.remove();
+      probe.fillRect(0, 0, 1, 1);
+      const ground = probe.getImageData(0, 0, 1, 1).data;
+      for (let i = 0; i < 400; ++i) {
+        const { width, height } = canvas;
+        probe.canvas.width = width;
+        probe.drawImage(canvas, 0, height - 3, width, 1, 0, 0, width, 1);
+        const { data } = probe.getImageData(0, 0, width, 1);
+        let bed = 0;
+        for (let x = 0; x < width; ++x)
+          bed += [0, 1, 2].every((c) => data[4 * x + c] === ground[c]);
+        const label = canvas.getAttribute("aria-label");
+        seen.push([Number(/round (\d+)/.exec(label)?.[1]), bed / width, label]);
+        await new Promise((go) => setTimeout(go, 50));
+      }
+      return seen;
+    });
+    await shot(page, "rounds", { fullPage: true });
+    at("cancel", id);
+    await until(page, "cancelled");
+    const rounds = new Set(laid.map(([round]) => round));
+    const emptied = laid.filter(([, bed], i) => i && bed > laid[i - 1][1] + 0.2).length;
+    const over = laid.filter(([, , label]) => /[1-9]\d\d+ %/.test(label.replaceAll("100 %", "")));
+    return (
+      (rounds.size > 2 && emptied >= 2 && over.length === 0 && none(found)) ||
+      JSON.stringify([[...rounds], emptied, over.slice(0, 2), found])
+    );
+  });
+
 // --- A file of one's own
 await check("a file is sent under the hash that every node gives it, and worked on", async () => {
   await page.locator("#new-job").click();

@@ -82,6 +82,36 @@ test("a round begins a new mosaic", () => {
   assert.equal(model.mosaics.get("a").seen, 2);
 });
 
+test("parts of the next round that come before the news of it are its own", () => {
+  const model = begun(job("a", { round: 1 }));
+  const part = (first, leaves, node, merged = false) =>
+    model.apply("part", { job: "a", first, leaves, node, merged }, 1);
+  part(0, 32, "A");
+  part(32, 32, "B");
+  part(0, 64, null, true);
+  assert.equal(model.mosaics.get("a").seen, 64);
+  part(0, 16, "B"); // Of round 2.
+  assert.equal(model.mosaics.get("a").seen, 16);
+  model.apply("job", job("a", { round: 2 }), 2);
+  assert.equal(model.mosaics.get("a").seen, 16);
+  part(16, 48, "A");
+  part(0, 64, null, true);
+  part(0, 64, null, true); // Of round 3, as a peer merged it: nothing of round 2 is new.
+  assert.equal(model.mosaics.get("a").round, 3);
+  model.apply("job", job("a", { round: 4 }), 3); // Its parts were not seen.
+  assert.equal(model.mosaics.get("a"), undefined);
+});
+
+test("of a job without rounds what is done twice begins nothing", () => {
+  const model = begun(job("a"));
+  for (let i = 0; i < 2; ++i)
+    model.apply("part", { job: "a", first: 0, leaves: 64, node: "A", merged: false }, 1);
+  assert.equal(model.mosaics.get("a").seen, 64);
+  const mosaic = model.mosaics.get("a");
+  model.apply("part", { job: "a", first: 0, leaves: 64, node: "B", merged: false }, 1);
+  assert.equal(model.mosaics.get("a"), mosaic);
+});
+
 test("who merges here what others laid is not named for it", () => {
   const model = begun(job("a"));
   const part = (first, leaves, node, merged) =>

@@ -5,7 +5,7 @@ const { Blake2b } = await page("blake2b.js");
 const { blobId } = await page("blob.js");
 const { takeToken } = await page("token.js");
 const text = await page("text.js");
-const { commandLine, jobRequest } = await page("request.js");
+const { bytesOf, commandLine, jobRequest } = await page("request.js");
 
 const ramp = (n) => Uint8Array.from({ length: n }, (_, i) => i % 251);
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
@@ -92,6 +92,45 @@ test("a form says what differs from the defaults, as a request and as a command"
     ),
     { kernel: "mandelbrot", params: {}, items: "9007199254740993", leaf: "auto", input: "ab" },
   );
+});
+
+test("priority and what is required are said as the node and the command line want them", () => {
+  const sleep = { name: "sleep", params: [] };
+  const wishes = { params: {}, priority: "-3", memory: "2 GiB", arch: "x86_64" };
+  assert.deepEqual(jobRequest(sleep, wishes, {}), {
+    kernel: "sleep",
+    params: {},
+    priority: -3,
+    require: { memory: 2 * 1024 ** 3, arch: "x86_64" },
+  });
+  assert.equal(
+    commandLine(sleep, wishes, {}),
+    "tessera submit sleep --priority -3 --require memory=2GiB --require arch=x86_64",
+  );
+  const none = { params: {}, priority: "0", memory: "", arch: "" };
+  assert.deepEqual(jobRequest(sleep, none, {}), { kernel: "sleep", params: {} });
+  assert.equal(commandLine(sleep, none, {}), "tessera submit sleep");
+  assert.deepEqual(jobRequest(sleep, { params: {}, priority: "high", memory: "much" }, {}), {
+    kernel: "sleep",
+    params: {},
+    priority: "high",
+    require: { memory: "much" },
+  });
+});
+
+test("bytes are read as the command line reads them", () => {
+  for (const [text, bytes] of [
+    ["1024", 1024],
+    ["64M", 64 * 1024 ** 2],
+    ["64MiB", 64 * 1024 ** 2],
+    ["2 gib", 2 * 1024 ** 3],
+    ["1T", 1024 ** 4],
+    ["7 B", 7],
+    ["1.5G", "1.5G"],
+    ["-1", "-1"],
+    ["99999999999T", "99999999999T"],
+  ])
+    assert.equal(bytesOf(text), bytes, text);
 });
 
 test("a command can be pasted, whatever a file is named", () => {
