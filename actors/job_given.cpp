@@ -107,9 +107,11 @@ std::optional<Lease> Job::Machine::second_lease(NodeId asker) {
 
 // A newcomer fetches the whole input first, and what is queued here should take longer than that.
 // If nothing was done here for as long, nobody knows, and fetching costs no more than waiting did.
+// A round is one of many, and has the input of the one before.
 bool Job::Machine::worth_fetching(NodeId asker) const {
   const auto known = peers.find(asker);
-  if (slots() == 0 || (known != peers.end() && (known->second.helped || known->second.partner())))
+  if (slots() == 0 || spec->spec.in_rounds() ||
+      (known != peers.end() && (known->second.helped || known->second.partner())))
     return true;
   std::uint64_t bytes = 0;
   for (const auto& input : spec->spec.inputs)
