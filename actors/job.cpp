@@ -31,7 +31,7 @@ std::uint64_t offset_of(const NodeId& self, const JobId& job, std::uint64_t seed
 Job::Machine::Machine(JobConfig c, SpecPtr s, std::uint64_t seed, Time t)
     : config(std::move(c)), spec(std::move(s)), tree(spec->spec.leaves()), now(t),
       lease_offset(offset_of(config.self, spec->id, seed)), beat_at(t + config.beat_every),
-      sizer(config.block_target), started(t), journal_at(t + journal_every) {}
+      sizer(config.block_target), started(t), ran_at(t), journal_at(t + journal_every) {}
 
 Held* Job::Machine::find_held(HeldKey key) {
   const auto it = held.find(key);

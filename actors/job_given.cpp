@@ -105,9 +105,28 @@ std::optional<Lease> Job::Machine::second_lease(NodeId asker) {
   return std::nullopt;
 }
 
+// A newcomer fetches the whole input first, and what is queued here should take longer than that.
+// If nothing was done here for as long, nobody knows, and fetching costs no more than waiting did.
+// A round is one of many, and has the input of the one before.
+bool Job::Machine::worth_fetching(NodeId asker) const {
+  const auto known = peers.find(asker);
+  if (slots() == 0 || spec->spec.in_rounds() ||
+      (known != peers.end() && (known->second.helped || known->second.partner())))
+    return true;
+  std::uint64_t bytes = 0;
+  for (const auto& input : spec->spec.inputs)
+    bytes += input.size;
+  const auto takes_ns = double(bytes) / fetch_bytes_a_second * 1e9;
+  if (!sizer.known() && bytes <= fetch_bytes_free)
+    return true;
+  const auto queued_ns = sizer.known() ? double(expected_ns(report().queued_leaves)) / slots() : 0;
+  const auto idle_ns = double(std::chrono::nanoseconds(now - ran_at).count());
+  return std::max(queued_ns, idle_ns) >= takes_ns;
+}
+
 void Job::Machine::give(NodeId asker, const StealAsk& ask, double share) {
   Grant grant{ask.ask, nullptr, {}};
-  if (may_ask(asker, ask) && share > 0) {
+  if (may_ask(asker, ask) && share > 0 && worth_fetching(asker)) {
     const auto queued = queued_leaves();
     auto leaves = std::uint64_t(double(queued) * std::min(share, 0.5));
     // With every slot at work, the one leaf that waits here need not.

@@ -52,6 +52,10 @@ inline constexpr std::size_t journal_blocks_max = 1024;
 inline constexpr Duration journal_every = std::chrono::milliseconds(100);
 inline constexpr Duration resend_after = std::chrono::seconds(2);
 inline constexpr Duration refused_pause = std::chrono::seconds(1);
+// What a thief fetches its input at: a guess, half a line of 1 Gbit/s. And what is fetched before
+// anybody knows how long a leaf takes.
+inline constexpr double fetch_bytes_a_second = 64 << 20;
+inline constexpr std::uint64_t fetch_bytes_free = 1 << 20;
 inline constexpr Duration idle_linger =
     std::chrono::seconds(5); // What was learned is kept a while.
 inline constexpr Duration round_linger =
@@ -225,6 +229,7 @@ struct Job::Machine {
   Spans spare; // Running a second time here.
   // Root.
   Time started{};
+  Time ran_at{}; // When a block was done here last; at first when it began.
   std::map<std::uint64_t, std::vector<Block>> journaling;
   std::uint64_t journal_sequence = 0;
   Time journal_at{};
@@ -273,6 +278,7 @@ struct Job::Machine {
   Held* find_held(const NodeId& taker, LeaseId lease);
   JobEffects settled();
   std::uint64_t expected_ns(std::uint64_t leaves) const;
+  bool worth_fetching(NodeId asker) const;
   QueueReport report() const;
   void tell_idle();
   void tell_queue();

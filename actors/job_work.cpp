@@ -222,6 +222,7 @@ void Job::Machine::ran(const Working& w, const Partial& partial, const Digest& l
   const auto from = std::max(w.started, slot_over[w.slot]); // Slots have more than one in care.
   sizer.ran(size, double(std::chrono::nanoseconds(now - from).count()));
   counters.leaves_run += size;
+  ran_at = now;
   auto* h = find_held(w.held);
   if (!h)
     return;

@@ -220,7 +220,7 @@ void job_event(Self self, const JobStatus& status) {
   }
   if (followed(self))
     changed(
-        self, Topic::jobs, "job", id, job_gap,
+        self, Topic::jobs, "job", id, ended(status.state) ? Duration::zero() : job_gap,
         [=] {
           const auto at = self->state.book->as_of(status, now(self));
           return line_of(shown(self, at));

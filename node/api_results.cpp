@@ -262,10 +262,10 @@ void put_blob(Self self, const std::string& hash, HttpRequest& request, const Ca
                            "see node/http/API.md"});
   std::copy(bytes->begin(), bytes->end(), keep.id.bytes.begin());
   const auto size = request.body.size();
-  auto payload = Payload::take(std::move(request.body));
-  if (!payload)
-    return refuse(caller, payload.error());
-  keep.bytes = std::make_shared<Payload>(std::move(*payload));
+  // The store is in this process: no memfd, however long it is.
+  keep.bytes = std::make_shared<Payload>();
+  keep.bytes->bytes = std::move(request.body);
+  keep.bytes->size = size;
   keep.check = true;
   self->state.store_asks.ask<Kept>(self, keep, [=](const Kept& kept) {
     if (!kept.ok)

@@ -106,7 +106,9 @@ void EventLog::changed(const std::string& key, Topic topic, std::string kind, Du
   thing.kind = std::move(kind);
   thing.job = job;
   thing.data = std::move(data);
-  if (fresh || thing.due <= now)
+  if (gap == Duration::zero())
+    batch_at_ = std::min(batch_at_, urgent_at_);
+  if (fresh || thing.due <= now || gap == Duration::zero())
     tell(key, thing, now);
 }
 
@@ -155,6 +157,7 @@ Events EventLog::wake(Time now) {
   const auto news = std::min<std::uint64_t>(last_id_ - sent_, log_.size());
   sent_ = last_id_;
   batch_at_ = now + config_.batch_gap;
+  urgent_at_ = now + config_.urgent_gap;
   return Events(log_.end() - std::ptrdiff_t(news), log_.end());
 }
 

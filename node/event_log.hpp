@@ -62,6 +62,7 @@ struct EventLogConfig {
   std::size_t bytes_max = std::size_t{4} << 20;
   std::size_t things_max = 4096; // Whose last news is recent; that of more is told at once.
   Duration batch_gap = std::chrono::milliseconds(50); // Between two batches: streams wake so often.
+  Duration urgent_gap = std::chrono::milliseconds(2); // The same, when one is waited for.
   Duration linger =
       std::chrono::seconds(60); // After the last stream is gone, for one that resumes.
 };
@@ -81,7 +82,8 @@ public:
   void add(Topic topic, std::string_view kind, std::string_view data, const std::string& job,
            Time now);
   // Of the thing named `key`: at most one such event each `gap`. `data` is called when its turn
-  // comes; of several that wait, the last.
+  // comes; of several that wait, the last. Without a gap somebody waits for it: it is told at once,
+  // whatever was told before, and its batch is urgent.
   void changed(const std::string& key, Topic topic, std::string kind, Duration gap, Data data,
                const std::string& job, Time now);
   // It is no more: what still waits is not told.
@@ -113,7 +115,8 @@ private:
   std::deque<EventPtr> log_; // Ids without a gap, up to last_id_.
   std::size_t bytes_ = 0;
   std::uint64_t sent_; // Up to here in a batch.
-  Time batch_at_{};
+  Time batch_at_{};    // Due then; when one is urgent, at urgent_at_.
+  Time urgent_at_{};
   std::map<std::string, Thing> things_;
   std::set<std::pair<Time, std::string>> due_; // Of all of them.
   std::size_t streams_ = 0;

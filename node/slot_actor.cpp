@@ -407,6 +407,10 @@ void start_for(Self self, const StartFor& start) {
   });
 }
 
+Bytes head_of(ByteView input) {
+  return to_bytes(input.first(std::min<std::size_t>(64, input.size())));
+}
+
 void prepare(Self self, const PrepareFor& what, caf::response_promise promise) {
   const auto opened = [=](FilesAnswer& answer) mutable {
     if (answer.files.empty()) {
@@ -415,8 +419,10 @@ void prepare(Self self, const PrepareFor& what, caf::response_promise promise) {
     }
     auto& s = self->state;
     const auto mapped = Mapping::of(*answer.files.front());
+    const auto bytes = mapped ? mapped->bytes() : ByteView{};
     const auto number = s.next_call++;
     Call preparing{.prepared = promise, .kind = Call::Kind::prepare};
+    preparing.as_it_is = {what.input, bytes.size(), head_of(bytes), {}};
     std::optional<Duration> may_take;
     if (const auto module = wasm::is_module_kernel(what.kernel)
                                 ? wasm::settings_of(what.kernel, what.params)
@@ -426,7 +432,7 @@ void prepare(Self self, const PrepareFor& what, caf::response_promise promise) {
     }
     call(self, number, std::move(preparing),
          PrepareCall{number, what.kernel, what.params,
-                     payload_of(answer.files.front(), mapped ? mapped->bytes().size() : 0)},
+                     payload_of(answer.files.front(), bytes.size())},
          may_take);
     flush(self);
     look_at_clock(self);
@@ -441,7 +447,12 @@ void keep(Self self, const BlobId& id, Payload output, Then then) {
                                    [=](const Kept& kept) mutable { then(kept.why); });
 }
 
-void prepared(Self self, caf::response_promise promise, CallDone& done) {
+void prepared(Self self, const SlotShell::Call& call, CallDone& done) {
+  auto promise = call.prepared;
+  if (done.as_it_is) {
+    promise.deliver(call.as_it_is);
+    return;
+  }
   Prepared answer{done.digest, done.output.size, {}, {}};
   if (done.output.size == 0) { // A module that compiles; nobody reads what is empty.
     promise.deliver(answer);
@@ -453,7 +464,7 @@ void prepared(Self self, caf::response_promise promise, CallDone& done) {
     return;
   }
   const auto bytes = contents->bytes();
-  answer.head = to_bytes(bytes.first(std::min<std::size_t>(64, bytes.size())));
+  answer.head = head_of(bytes);
   auto again = Payload::of(bytes);
   if (!again) {
     promise.deliver(Prepared{{}, 0, {}, again.error()});
@@ -530,7 +541,7 @@ bool answered(Self self, WorkerReply& reply) {
   if (failed)
     fail(self, call, anew ? waited_behind : failed->error);
   else if (call.prepared.pending())
-    prepared(self, call.prepared, std::get<CallDone>(reply));
+    prepared(self, call, std::get<CallDone>(reply));
   else if (call.owner)
     work_done(self, call, std::get<CallDone>(reply));
   tell_free(self, call.scheduled);

@@ -42,6 +42,7 @@ struct SlotShell {
     enum class Kind : std::uint8_t { run, merge, finish, open, prepare } kind = Kind::run;
     Block block = {};        // Of a run.
     std::string module = {}; // Of a preparation: what it is called.
+    Prepared as_it_is = {};  // What that answers if its input is its own prepared form.
   };
   std::uint64_t next_call = 1;
   std::map<std::uint64_t, Call> calls; // In the order they were sent.

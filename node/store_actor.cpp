@@ -287,15 +287,19 @@ Payload copy_of(const Payload& payload) {
   return copy;
 }
 
-Kept keep(Self self, const KeepBlob& blob) {
-  auto contents = Contents::of(copy_of(*blob.bytes));
-  if (!contents)
-    return {false, contents.error()};
-  if (blob.check && blob_id(contents->bytes()) != blob.id)
+Kept keep_bytes(Self self, const KeepBlob& blob, ByteView bytes) {
+  if (blob.check && blob_id(bytes) != blob.id)
     return {false,
             {"E113", "these bytes are not blob " + to_hex(blob.id).substr(0, 16),
              "their hash is another", "send them again, or name them by their own hash"}};
-  return kept(put(self, blob.id, contents->bytes()));
+  return kept(put(self, blob.id, bytes));
+}
+
+Kept keep(Self self, const KeepBlob& blob) {
+  if (!blob.bytes->fd)
+    return keep_bytes(self, blob, blob.bytes->bytes);
+  const auto contents = Contents::of(copy_of(*blob.bytes));
+  return contents ? keep_bytes(self, blob, contents->bytes()) : Kept{false, contents.error()};
 }
 
 Kept keep_pieces(Self self, const KeepPieces& what) {

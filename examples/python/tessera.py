@@ -23,7 +23,7 @@ import time
 import urllib.parse
 import zlib
 from collections import OrderedDict
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -59,17 +59,26 @@ class TesseraError(Exception):
 def blob_id(data: bytes) -> str:
     """A blob's name in hex: the root of a binary BLAKE2b-256 tree over chunks of 64 KiB."""
 
-    def digest(*parts: bytes) -> bytes:
+    def digest(*parts: Union[bytes, memoryview]) -> bytes:
         state = hashlib.blake2b(digest_size=32)
         for part in parts:
             state.update(struct.pack("<Q", len(part)))
             state.update(part)
         return state.digest()
 
-    size, chunk = len(data), 65536
-    level = [
-        digest(b"tessera blob chunk", data[at : at + chunk]) for at in range(0, max(size, 1), chunk)
-    ]
+    size, chunk, all_of_it = len(data), 65536, memoryview(data)
+
+    def chunks(first: int, end: int) -> List[bytes]:
+        return [digest(b"tessera blob chunk", all_of_it[at : at + chunk]) for at in range(first, end, chunk)]
+
+    threads = min(4, os.cpu_count() or 1)  # hashlib lets others run meanwhile.
+    part = max(64, (size // chunk + threads) // threads) * chunk
+    if size <= part:
+        level = chunks(0, max(size, 1))
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = pool.map(lambda at: chunks(at, min(at + part, size)), range(0, size, part))
+            level = [each for some in parts for each in some]
     while len(level) > 1:
         above = [digest(b"tessera blob node", *level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
         level = above + level[len(level) - len(level) % 2 :]
@@ -434,7 +443,9 @@ def _task_value(value: Any) -> Any:
 
 
 def _bytes_of(value: Input, picture: bool) -> bytes:
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, (str, os.PathLike)):
         return Path(value).read_bytes()

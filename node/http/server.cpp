@@ -54,6 +54,7 @@ constexpr auto transfer_time_max = 10min;
 constexpr std::size_t url_bytes_max = 8 * 1024;
 constexpr std::size_t header_bytes_max = 8 * 1024;
 constexpr std::size_t headers_max = 64;
+constexpr std::size_t read_bytes_max = 64 * 1024; // At a time. Large bodies are slow by 4 KiB.
 // RESTinio cuts the line at its own limit without a word. Bodies that are larger by no more than
 // this are read and answered with 413.
 constexpr std::size_t excess_read = 64 * 1024;
@@ -289,6 +290,7 @@ private:
         .write_http_response_timelimit(transfer_time_max)
         .handle_request_timeout(handle_time_max)
         .max_parallel_connections(config.connections_max)
+        .buffer_size(read_bytes_max)
         .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
                                       .max_url_size(url_bytes_max)
                                       .max_field_name_size(header_bytes_max)

@@ -31,14 +31,16 @@ public:
                         tile_channels(tile_op(param<std::string>(params, "op")), *head)};
   }
 
+  bool is_prepared(const Params&, ByteView input) const override { return is_plain_pnm(input); }
+
   Status prepare(const Params&, ByteView input, Bytes& out) const override {
     return read_picture(input, out);
   }
 
   Result<std::unique_ptr<KernelRun>> open(const Params& params, ByteView input,
                                           std::uint64_t items) const override {
-    const auto head = get_head(input);
-    if (!head || input.size() - picture_head_bytes != head->bytes())
+    const auto picture = get_picture(input);
+    if (!picture)
       return not_a_prepared_picture();
     if (auto planned = plan(params, items, input); !planned)
       return planned.error();
@@ -46,12 +48,13 @@ public:
                         .radius = std::uint32_t(param<std::int64_t>(params, "radius")),
                         .sigma = param<double>(params, "sigma")};
     return std::unique_ptr<KernelRun>(std::make_unique<TileRun>(
-        "filter", work, *head, input.subspan(picture_head_bytes), tiling_of(params, *head)));
+        "filter", work, picture->head, picture->pixels, tiling_of(params, picture->head)));
   }
 
 private:
   KernelInfo info_{
       .name = "filter",
+      .version = 2, // 2: a plain PNM is its own prepared form.
       .help = "filters a photograph, PNG, JPEG or PPM: blurs, edges, grayscale",
       .params = {{"op", std::string("gauss"), "what to do", 0, 0, {"box", "gauss", "edge", "gray"}},
                  tile_op_params()[0],

@@ -102,6 +102,8 @@ public:
   // In a worker, once, at submission: turns the user's input into what leaves read (decodes a
   // picture). By default as it is. E422: unreadable.
   virtual Status prepare(const Params& params, ByteView input, Bytes& out) const;
+  // In a worker. Whether leaves read this input as it is: then nothing is made of it.
+  virtual bool is_prepared(const Params&, ByteView /*input*/) const { return false; }
 
   // In a worker. `params` were checked; `input` outlives the run.
   virtual Result<std::unique_ptr<KernelRun>> open(const Params& params, ByteView input,

@@ -38,6 +38,8 @@ void put_head(Bytes& out, const PictureHead& head) {
 }
 
 std::optional<PictureHead> get_head(ByteView raw) {
+  if (const auto plain = plain_pnm(raw))
+    return plain->head;
   if (raw.size() < picture_head_bytes)
     return std::nullopt;
   const PictureHead head{get<std::uint32_t>(raw, 0), get<std::uint32_t>(raw, 4),
@@ -46,6 +48,19 @@ std::optional<PictureHead> get_head(ByteView raw) {
   if (!known || !check_sides(head.width, head.height))
     return std::nullopt;
   return head;
+}
+
+std::optional<RawPicture> get_picture(ByteView raw) {
+  const auto head = get_head(raw);
+  if (!head)
+    return std::nullopt;
+  const auto plain = plain_pnm(raw);
+  const auto pixels = raw.subspan(plain ? plain->samples_at : picture_head_bytes);
+  return pixels.size() == head->bytes() ? std::optional{RawPicture{*head, pixels}} : std::nullopt;
+}
+
+bool is_plain_pnm(ByteView file) {
+  return plain_pnm(file) && get_picture(file);
 }
 
 Status read_picture(ByteView file, Bytes& out) {

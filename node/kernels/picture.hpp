@@ -16,9 +16,11 @@ namespace tessera {
 inline constexpr std::uint64_t picture_pixels_max = 1 << 27; // A guess: 384 MiB as RGB.
 inline constexpr std::uint32_t picture_side_max = 1 << 20;   // Row pointers stay small.
 inline constexpr std::size_t picture_head_bytes = 16;
+inline constexpr std::size_t pnm_head_bytes_max = 64; // Of a plain one: a planner sees no more.
 
 // The raw form starts with {u32 width, u32 height, u32 channels, u32 0}, little-endian; rows of
-// 8-bit gray (1 channel) or RGB (3) follow, top first.
+// 8-bit gray (1 channel) or RGB (3) follow, top first. Or it is a plain PNM: a file of 8 bits whose
+// head is short and behind whose samples nothing stands. Read as numbers, that head is no picture.
 struct PictureHead {
   std::uint32_t width = 0, height = 0, channels = 0;
 
@@ -27,6 +29,13 @@ struct PictureHead {
 
 void put_head(Bytes& out, const PictureHead& head);
 std::optional<PictureHead> get_head(ByteView raw); // Nothing: no raw picture starts like this.
+
+struct RawPicture {
+  PictureHead head;
+  ByteView pixels; // As many as the head says.
+};
+std::optional<RawPicture> get_picture(ByteView raw); // Nothing: no raw picture, or not a whole one.
+bool is_plain_pnm(ByteView file);
 
 // Appends the raw form of a PNG, JPEG or binary PNM (PPM, PGM) file. 16-bit samples are scaled to
 // 8, palettes expanded; what is transparent is laid on white. E422: unreadable, cut off, or too

@@ -1,5 +1,6 @@
 #include "node/kernels/picture_readers.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -38,31 +39,58 @@ void scale(ByteView samples, std::uint32_t white, Bytes& out) {
   }
 }
 
-} // namespace
+struct Head {
+  std::uint64_t width = 0, height = 0, white = 0;
+  std::uint32_t channels = 0;
+};
 
-Status read_pnm(ByteView file, Bytes& out) {
-  const std::uint32_t channels = file[1] == '6' ? 3 : 1;
-  auto rest = file.subspan(2);
+// Takes it off `rest`, which begins with P5 or P6. Nothing: it is cut off, or is none.
+std::optional<Head> take_head(ByteView& rest) {
+  const std::uint32_t channels = rest[1] == '6' ? 3 : 1;
+  rest = rest.subspan(2);
   const auto width = number(rest), height = number(rest), white = number(rest);
   if (!width || !height || !white || rest.empty() || !std::isspace(rest[0]))
-    return refused("width, height and the value of white are not told");
-  if (*white == 0 || *white > 65535)
-    return refused("white is " + std::to_string(*white) + ", and not from 1 to 65535");
-  if (auto sides = check_sides(*width, *height); !sides)
-    return sides;
+    return std::nullopt;
   rest = rest.subspan(1);
-  const PictureHead head{std::uint32_t(*width), std::uint32_t(*height), channels};
-  const auto bytes = head.bytes() * (*white > 255 ? 2 : 1);
+  return Head{*width, *height, *white, channels};
+}
+
+} // namespace
+
+std::optional<PlainPnm> plain_pnm(ByteView start) {
+  const auto first = start.first(std::min(start.size(), pnm_head_bytes_max));
+  if (!text_of(first).starts_with("P5") && !text_of(first).starts_with("P6"))
+    return std::nullopt;
+  auto rest = first;
+  const auto head = take_head(rest);
+  if (!head || head->white != 255 || !check_sides(head->width, head->height))
+    return std::nullopt;
+  return PlainPnm{{std::uint32_t(head->width), std::uint32_t(head->height), head->channels},
+                  first.size() - rest.size()};
+}
+
+Status read_pnm(ByteView file, Bytes& out) {
+  auto rest = file;
+  const auto told = take_head(rest);
+  if (!told)
+    return refused("width, height and the value of white are not told");
+  const auto white = told->white;
+  if (white == 0 || white > 65535)
+    return refused("white is " + std::to_string(white) + ", and not from 1 to 65535");
+  if (auto sides = check_sides(told->width, told->height); !sides)
+    return sides;
+  const PictureHead head{std::uint32_t(told->width), std::uint32_t(told->height), told->channels};
+  const auto bytes = head.bytes() * (white > 255 ? 2 : 1);
   if (rest.size() < bytes)
     return refused("the file is cut off: " + std::to_string(rest.size()) +
                    " bytes of samples are there, " + std::to_string(bytes) + " should be");
   out.reserve(out.size() + picture_head_bytes + head.bytes());
   put_head(out, head);
   const auto samples = rest.first(std::size_t(bytes));
-  if (*white == 255)
+  if (white == 255)
     out.insert(out.end(), samples.begin(), samples.end());
   else
-    scale(samples, std::uint32_t(*white), out);
+    scale(samples, std::uint32_t(white), out);
   return Nothing{};
 }
 

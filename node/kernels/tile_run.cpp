@@ -50,7 +50,7 @@ std::uint32_t tile_channels(TileOp op, const PictureHead& head) {
 
 Error not_a_prepared_picture() {
   return {"E422", "the input is not a prepared picture",
-          "its first 16 bytes do not tell width, height and channels of as many pixels",
+          "its first bytes do not tell width, height and channels of as many pixels",
           "submit the PNG, JPEG or PPM file itself: it is prepared then"};
 }
 

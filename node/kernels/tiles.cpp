@@ -60,14 +60,16 @@ public:
     return TiledPicture{**tiling, tile_channels(tile_op(param<std::string>(params, "op")), *head)};
   }
 
+  bool is_prepared(const Params&, ByteView input) const override { return is_plain_pnm(input); }
+
   Status prepare(const Params&, ByteView input, Bytes& out) const override {
     return read_picture(input, out);
   }
 
   Result<std::unique_ptr<KernelRun>> open(const Params& params, ByteView input,
                                           std::uint64_t items) const override {
-    const auto head = get_head(input);
-    if (!head || input.size() - picture_head_bytes != head->bytes())
+    const auto picture = get_picture(input);
+    if (!picture)
       return not_a_prepared_picture();
     if (auto planned = plan(params, items, input); !planned)
       return planned.error();
@@ -78,7 +80,7 @@ public:
                         .in_order = is_band(params) && !is_png(params),
                         .level = int(param<std::int64_t>(params, "level"))};
     std::unique_ptr<KernelRun> run = std::make_unique<TileRun>(
-        "tiles", work, *head, input.subspan(picture_head_bytes), *tiling_of(params, *head));
+        "tiles", work, picture->head, picture->pixels, *tiling_of(params, picture->head));
     if (work.in_order)
       run = std::make_unique<OrderedRun>(std::move(run));
     return run;
@@ -91,6 +93,7 @@ public:
 private:
   KernelInfo info_{
       .name = "tiles",
+      .version = 2, // 2: a plain PNM is its own prepared form.
       .help = "splits a picture, PNG, JPEG or PPM, into tiles, processes each, and stitches them "
               "together",
       .params =

@@ -57,7 +57,7 @@ public:
   Status job_accepted(const JobId& id, const Bytes& envelope,
                       const Submission* submission = nullptr);
   Result<std::vector<Submission>> submissions(); // The oldest first.
-  // Each replaces what it contains.
+  // Each replaces what it contains. A power cut may take the latest; a killed process loses none.
   Status blocks_done(const JobId& id, const std::vector<BlockResult>& done,
                      const Holders& holders = {}, const LogEntries& log = {});
   // In a job of rounds: the job of its next one is accepted, the one before forgotten.

@@ -199,6 +199,7 @@ void write(Writer& w, const CallDone& m) {
   w.payload(m.pieces);
   w.payload(m.piece_rows);
   w.byte(m.over);
+  w.byte(m.as_it_is);
   w.number(m.tasks_run);
   w.number(m.tasks_left);
   w.number(m.module_calls);
@@ -268,6 +269,7 @@ void read(Reader& r, CallDone& m) {
   m.pieces = r.payload();
   m.piece_rows = r.payload();
   m.over = r.truth();
+  m.as_it_is = r.truth();
   m.tasks_run = r.number();
   m.tasks_left = r.number();
   m.module_calls = r.number();

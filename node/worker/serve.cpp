@@ -112,7 +112,10 @@ std::optional<WorkerReply> Worker::on(Call m) {
     auto output = work(m);
     if (!output)
       return output.error();
-    return done(m.call, output->bytes, output->leaves, output->used, output->pieces);
+    auto told = done(m.call, output->bytes, output->leaves, output->used, output->pieces);
+    if (told)
+      told->as_it_is = output->as_it_is;
+    return told;
   });
   if (!answer)
     return CallFailed{m.call, answer.error()};
@@ -184,7 +187,7 @@ Result<std::unique_ptr<KernelRun>> Worker::open_native(const OpenJob& m, const J
 Worker::Output Worker::told(Job& job, ByteView bytes, const Digest& leaves) const {
   auto used = job.run->usage();
   used.fuel -= std::exchange(job.fuel_told, used.fuel);
-  return {bytes, leaves, used, job.run->take_pieces()};
+  return {bytes, leaves, used, job.run->take_pieces(), false};
 }
 
 Result<Worker::Job*> Worker::job(std::uint64_t number) {
@@ -254,10 +257,12 @@ Result<Worker::Output> Worker::work(PrepareCall& m) {
   const auto input = or_out_of_memory(Contents::of(std::move(m.input)));
   if (!input)
     return input.error();
+  if (kernel->is_prepared(*params, input->bytes()))
+    return Output{{}, {}, {}, {}, true};
   output_.clear();
   if (auto prepared = kernel->prepare(*params, input->bytes(), output_); !prepared)
     return prepared.error();
-  return Output{output_, {}, {}, {}};
+  return Output{output_, {}, {}, {}, false};
 }
 
 Result<Worker::Output> Worker::check_module(PrepareCall& m) {

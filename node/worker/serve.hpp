@@ -33,6 +33,7 @@ private:
     Digest leaves;
     KernelRun::Usage used;
     KernelRun::Pieces pieces;
+    bool as_it_is = false;
   };
 
   std::optional<WorkerReply> on(OpenJob m);

@@ -148,8 +148,9 @@ struct CallDone {
   Payload piece_rows;             // Of each {32 bytes id, u64 size}.
   bool over = false;              // Of a FinishCall of a round: the output is the job's result.
   std::uint64_t tasks_run = 0, tasks_left = 0; // Of a round of a tree job: in it, and after it.
-  std::uint64_t module_calls = 0;              // Since its job was opened...
-  std::uint64_t calls_again = 0;               // ...and how many of them ran again for a NaN.
+  bool as_it_is = false; // Of a PrepareCall: the input is its own prepared form; no output.
+  std::uint64_t module_calls = 0; // Since its job was opened...
+  std::uint64_t calls_again = 0;  // ...and how many of them ran again for a NaN.
 };
 // The rows of a CallDone. E703: they do not fit its pieces.
 Result<std::vector<PieceRow>> rows_of(CallDone& done);

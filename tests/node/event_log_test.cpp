@@ -124,6 +124,25 @@ TEST_CASE("what changes often is told five times a second, its last state always
   CHECK(data_of(*log.since(0)).back() == "late");
 }
 
+TEST_CASE("what somebody waits for is told at once, whatever was told before") {
+  auto log = followed();
+  log.changed("job a", Topic::jobs, "job", gap, text("runs"), "a", start);
+  CHECK(log.wake(start).size() == 1);
+  log.changed("job a", Topic::jobs, "job", gap, text("runs on"), "a", start + 5ms);
+  CHECK(log.wake(start + 5ms).empty());
+  log.changed("job a", Topic::jobs, "job", Duration::zero(), text("done"), "a", start + 10ms);
+  CHECK(log.next_wake() <= start + 10ms);
+  CHECK(log.wake(start + 10ms).size() == 1);
+  CHECK(data_of(*log.since(0)) == std::vector<std::string>{"runs", "done"});
+  // Others still wait for their batch, and many such share one.
+  log.changed("job b", Topic::jobs, "job", Duration::zero(), text("done"), "b", start + 11ms);
+  CHECK(log.wake(start + 11ms).empty());
+  CHECK(log.next_wake() == start + 12ms);
+  CHECK(log.wake(start + 12ms).size() == 1);
+  log.add(Topic::node, "log", "1", "", start + 13ms);
+  CHECK(log.next_wake() == start + 62ms);
+}
+
 TEST_CASE("of what is gone, no news comes any more") {
   auto log = followed();
   log.changed("job a", Topic::jobs, "job", gap, text("1"), "a", start);

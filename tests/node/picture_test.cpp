@@ -257,6 +257,36 @@ TEST_CASE("PPM and PGM files are read as they are, whatever their header's space
   }
 }
 
+TEST_CASE("a plain PNM is a raw picture already, and nothing like it is") {
+  const auto rgb = noise(7, 5, 3, 21);
+  const auto file = [&](const std::string& head) {
+    auto bytes = to_bytes(view(head));
+    bytes.insert(bytes.end(), rgb.samples.begin(), rgb.samples.end());
+    return bytes;
+  };
+  const auto plain = file("P6 # by hand\n7 5 255\n");
+  CHECK(is_plain_pnm(plain));
+  const auto picture = get_picture(plain);
+  REQUIRE(picture);
+  CHECK(picture->head.width == 7);
+  CHECK(picture->head.height == 5);
+  CHECK(picture->head.channels == 3);
+  CHECK(Bytes(picture->pixels.begin(), picture->pixels.end()) == rgb.samples);
+  CHECK(is_plain_pnm(file("P6 #" + std::string(51, 'x') + "\n7 5 255 "))); // 64 bytes.
+  for (const std::string& head :
+       {"P6 #" + std::string(52, 'x') + "\n7 5 255 ", std::string("P6 7 5 100 "),
+        std::string("P6 7 4 255 "), std::string("P6 7 6 255 "), std::string("P6 0 5 255 "),
+        std::string("P5 7 5 255 "), std::string("P3 7 5 255 ")}) {
+    INFO(head);
+    CHECK_FALSE(is_plain_pnm(file(head)));
+  }
+  Bytes raw;
+  REQUIRE(read_picture(plain, raw).ok());
+  CHECK_FALSE(is_plain_pnm(raw));
+  REQUIRE(get_picture(raw));
+  CHECK(Bytes(get_picture(raw)->pixels.begin(), get_picture(raw)->pixels.end()) == rgb.samples);
+}
+
 TEST_CASE("a picture of so many tiles has exactly so many, as square as can be") {
   const auto cut = [](std::uint32_t w, std::uint32_t h, std::uint32_t n) {
     const auto grid = Tiling::of_tiles(w, h, n);

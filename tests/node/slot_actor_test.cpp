@@ -168,6 +168,17 @@ TEST_CASE("an input is prepared in the worker, kept, and told with its first byt
   CHECK(text_of(prepared(rig, "preparing", "short").head) == "short!");
 }
 
+TEST_CASE("an input that is its own prepared form is told as it is, and not kept again") {
+  SlotRig rig;
+  const auto text = "ready" + std::string(100, 'p');
+  const auto answer = prepared(rig, "preparing", text);
+  CHECK(answer.why.code == "");
+  CHECK(answer.input == blob_id(view(text)));
+  CHECK(answer.size == 105);
+  CHECK(text_of(answer.head) == text.substr(0, 64));
+  CHECK(rig.shelf.kept.empty());
+}
+
 TEST_CASE("an input that cannot be prepared is refused with the reason") {
   SlotRig rig;
   CHECK(prepared(rig, "preparing", "unreadable").why.code == "E422");

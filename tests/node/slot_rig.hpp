@@ -102,6 +102,9 @@ public:
     out.push_back('!');
     return Nothing{};
   }
+  bool is_prepared(const Params&, ByteView input) const override {
+    return text_of(input).starts_with("ready");
+  }
 };
 
 inline const Kernel* find_slot_kernel(const std::string& name) {

@@ -98,6 +98,30 @@ TEST_CASE("bands are tiles as well, and joined they are a PPM already") {
   CHECK(refusal(p, {{"shape", "band"}, {"tiles", "51"}}) == "E420");
 }
 
+TEST_CASE("a plain PPM is read where it lies, and its result is that of the same PNG") {
+  for (const std::uint32_t channels : {1, 3}) {
+    const auto p = noise(60, 50, channels, 99);
+    auto file = to_bytes(view(pnm_head(60, 50, channels)));
+    file.insert(file.end(), p.samples.begin(), p.samples.end());
+    for (const std::string name : {"tiles", "filter"}) {
+      const auto& kernel = *find_kernel(name);
+      const auto params = *check_params(kernel.info(), {{"op", "box"}});
+      REQUIRE(kernel.is_prepared(params, file));
+      const auto plan = kernel.plan(params, 0, ByteView(file).first(64));
+      REQUIRE(plan);
+      CHECK(*serial_result(kernel, params, plan->items, 1, file) ==
+            *serial_job(kernel, {{"op", "box"}}, 0, 0, png_file(p)));
+      auto cut = file, longer = file;
+      cut.pop_back();
+      longer.push_back(0);
+      for (const auto& other : {cut, longer, png_file(p)}) {
+        CHECK_FALSE(kernel.is_prepared(params, other));
+        CHECK(kernel.open(params, other, 0).error().code == "E422");
+      }
+    }
+  }
+}
+
 TEST_CASE("tiles and filter make the same of the same operation") {
   const auto p = slopes(90, 70, 3);
   for (const std::string op : {"box", "gauss", "edge", "gray"})

@@ -116,9 +116,11 @@ def run_tessera(note: Any) -> None:
             runner.do("single", tasks=1000)
             note("empty", runner.do("empty", tasks=20_000_000)["per_second"])
             note("single", runner.do("single", tasks=200_000)["per_second"])
-            note("founding_1000", runner.do("founding", side=1000, tiles=100)["seconds"])
+            small = runner.do("founding", side=1000, tiles=100)
             big = runner.do("founding", side=8000, tiles=100)
-            note("founding_8000", big["seconds"])
+            for side, took in (("1000", small), ("8000", big)):
+                note(f"founding_{side}", took["seconds"])
+                note(f"founding_{side}_square", took["square"])
             note("one_thread_8000", big["one_thread"])
             note("pi", runner.do("pi", samples=10**9)["seconds"])
             for ms, (items, _) in sizes.items():

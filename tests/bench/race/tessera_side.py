@@ -60,17 +60,22 @@ def warm_latency(jobs: int) -> Dict[str, Any]:
 
 
 def founding(side: int, tiles: int) -> Dict[str, Any]:
+    """The faster of two ways to cut it: square tiles, or as many bands."""
     image = work.picture(side)
-
-    def tessera() -> Any:
-        ppm = b"P6 %d %d 255\n" % (side, side) + image.tobytes()
-        out = mesh.submit("tiles", input=ppm, op="box", radius=work.RADIUS, tiles=tiles, format="ppm").result()
-        return numpy.frombuffer(out, numpy.uint8, offset=len(out) - image.size).reshape(image.shape)
-
-    seconds, value = timed(tessera)
     one_thread, expected = timed(lambda: work.box(work.padded(image)))
-    assert int(abs(value.astype(int) - expected).max()) <= 1
-    return {"seconds": seconds, "one_thread": one_thread}
+    took = {}
+    for shape in ("square", "band"):
+
+        def tessera() -> Any:
+            head = b"P6 # %s\n%d %d 255\n" % (shape.encode(), side, side)  # No blob that the node has already.
+            ppm = b"".join((head, image.data))
+            job = mesh.submit("tiles", input=ppm, op="box", radius=work.RADIUS, tiles=tiles, shape=shape, format="ppm")
+            out = job.result()
+            return numpy.frombuffer(out, numpy.uint8, offset=len(out) - image.size).reshape(image.shape)
+
+        took[shape], value = timed(tessera)
+        assert int(abs(value.astype(int) - expected).max()) <= 1
+    return {"seconds": min(took.values()), **took, "one_thread": one_thread}
 
 
 def pi(samples: int) -> Dict[str, Any]:
