@@ -34,6 +34,11 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.mesh.submit("sumsq", items=1000).result(), str(sum_of_squares(1000)))
         self.assertEqual(self.mesh.submit("mandelbrot", size=32).result()[1:4], b"PNG")
 
+    def test_a_large_blob_has_the_name_that_the_node_gives_it(self) -> None:
+        for size in (0, 1, 65536, 65537, (8 << 20) - 1, (20 << 20) + 1):  # The node refuses another: E113.
+            data = (b"tessera!" * (size // 8 + 1))[:size]
+            self.assertEqual(self.mesh._put(data), tessera.blob_id(data))
+
     def test_a_list_is_mapped_in_order(self) -> None:
         self.assertEqual(self.mesh.map("sumsq", range(1, 2001)), [sum_of_squares(n) for n in range(1, 2001)])
         self.assertEqual(self.mesh.map("sumsq", [{"items": 4}, "items=5", b"6"]), [14, 30, 55])
