@@ -2,6 +2,8 @@
 
 #include "node/cli/job_talk.hpp"
 
+#include <utility>
+
 namespace tessera::cli {
 namespace {
 
@@ -58,6 +60,7 @@ void WatchFeed::look(WatchView& view) {
   view.trouble = trouble_
                      ? trouble_->error().code + " " + trouble_->error().what + ": connecting again"
                      : std::string{};
+  view.back = std::exchange(back_, false);
 }
 
 void WatchFeed::wait(std::chrono::milliseconds patience) {
@@ -133,7 +136,7 @@ void WatchFeed::came(std::string_view bytes) {
   }
   if (model_.began() && trouble_) {
     trouble_.reset();
-    urgent_ = true;
+    back_ = urgent_ = true;
   }
   changed_.notify_all();
 }

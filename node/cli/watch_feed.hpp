@@ -48,7 +48,7 @@ private:
   WatchModel model_;
   nlohmann::json why_;
   std::optional<Failed> trouble_;
-  bool urgent_ = false, stopping_ = false;
+  bool back_ = false, urgent_ = false, stopping_ = false;
   std::vector<Api*> lines_; // Whose calls are under way.
 
   EventFrames frames_; // Of the following thread alone, as is:

@@ -69,11 +69,14 @@ void tell(const WatchView& view, Terminal& terminal, bool json,
   }
 }
 
-// Of a line that was lost, and of one that is back, once.
+// Of a line that was lost, and of one that is back, once; also of one that is lost again by now.
 void tell_trouble(const WatchView& view, Terminal& terminal, std::string& told) {
-  if (view.trouble == told)
-    return;
-  terminal.note(view.trouble.empty() ? "connected again" : view.trouble);
+  if (view.back) {
+    terminal.note("connected again");
+    told.clear();
+  }
+  if (!view.trouble.empty() && view.trouble != told)
+    terminal.note(view.trouble);
   told = view.trouble;
 }
 
