@@ -19,6 +19,10 @@ Failed unreadable() {
            "is this the right URL?"}};
 }
 
+std::string shown(const Failed& trouble) {
+  return trouble.error().code + " " + trouble.error().what + ": connecting again";
+}
+
 } // namespace
 
 WatchFeed::WatchFeed(Common common, std::string job, Why why)
@@ -57,10 +61,8 @@ void WatchFeed::look(WatchView& view) {
   const std::lock_guard lock{mutex_};
   model_.show(view, now_ms());
   view.why = why_;
-  view.trouble = trouble_
-                     ? trouble_->error().code + " " + trouble_->error().what + ": connecting again"
-                     : std::string{};
-  view.back = std::exchange(back_, false);
+  view.trouble = trouble_ ? shown(*trouble_) : std::string{};
+  view.notes = std::exchange(notes_, {});
 }
 
 void WatchFeed::wait(std::chrono::milliseconds patience) {
@@ -136,7 +138,8 @@ void WatchFeed::came(std::string_view bytes) {
   }
   if (model_.began() && trouble_) {
     trouble_.reset();
-    back_ = urgent_ = true;
+    notes_.emplace_back("connected again");
+    urgent_ = true;
   }
   changed_.notify_all();
 }
@@ -145,7 +148,10 @@ void WatchFeed::lost(const Failed& why) {
   const std::lock_guard lock{mutex_};
   if (stopping_)
     return;
-  urgent_ |= !trouble_ || trouble_->error().code != why.error().code;
+  if (!trouble_ || trouble_->error().code != why.error().code) {
+    notes_.push_back(shown(why));
+    urgent_ = true;
+  }
   trouble_ = why;
   changed_.notify_all();
 }

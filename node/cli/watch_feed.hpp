@@ -48,7 +48,8 @@ private:
   WatchModel model_;
   nlohmann::json why_;
   std::optional<Failed> trouble_;
-  bool back_ = false, urgent_ = false, stopping_ = false;
+  std::vector<std::string> notes_; // Since the last look: of lines lost, and found again.
+  bool urgent_ = false, stopping_ = false;
   std::vector<Api*> lines_; // Whose calls are under way.
 
   EventFrames frames_; // Of the following thread alone, as is:

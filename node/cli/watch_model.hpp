@@ -20,7 +20,7 @@ public:
   void take(const EventFrame& frame, std::uint64_t now_ms);
   bool began() const { return began_; } // A snapshot was there.
   bool over() const;                    // Of one job: it has ended, or is forgotten.
-  // Into the view, but for its `why`, `trouble`, `back` and `progress`.
+  // Into the view, but for its `why`, `trouble`, `notes` and `progress`.
   void show(WatchView& view, std::uint64_t now_ms) const;
 
 private:

@@ -21,7 +21,7 @@ struct WatchView {
   std::map<std::string, Progress> progress; // By job.
   bool one = false;                         // Shown in detail.
   std::string trouble;                      // Why the last look failed; empty: it did not.
-  bool back = false;                        // After a trouble, since the last look.
+  std::vector<std::string> notes;           // Of lines lost and found since the last look.
 
   void see(std::uint64_t at_ms); // The jobs as they are now, for their rates.
 };

@@ -69,17 +69,6 @@ void tell(const WatchView& view, Terminal& terminal, bool json,
   }
 }
 
-// Of a line that was lost, and of one that is back, once; also of one that is lost again by now.
-void tell_trouble(const WatchView& view, Terminal& terminal, std::string& told) {
-  if (view.back) {
-    terminal.note("connected again");
-    told.clear();
-  }
-  if (!view.trouble.empty() && view.trouble != told)
-    terminal.note(view.trouble);
-  told = view.trouble;
-}
-
 Failed forgotten(const std::string& job) {
   return {Exit::not_found,
           {"E414", "job " + short_job(job) + " is not known any more", "it was forgotten",
@@ -90,11 +79,11 @@ void as_lines(WatchFeed& feed, const std::string& job, Terminal& terminal, bool 
   const auto start = Clock::now();
   WatchView view;
   std::map<std::string, std::string> told;
-  std::string trouble;
   for (;; feed.wait(lines_every)) {
     feed.look(view);
     view.see(ms_since(start));
-    tell_trouble(view, terminal, trouble);
+    for (const auto& note : view.notes)
+      terminal.note(note);
     tell(view, terminal, json, told);
     terminal.finish();
     if (view.one && view.jobs.empty())
