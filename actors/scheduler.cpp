@@ -119,7 +119,7 @@ struct Scheduler::Machine {
     if (!known)
       return;
     const bool more = report.queued_leaves > known->report.queued_leaves;
-    known->report = report;
+    turns.report(id, report);
     known->promised = 0;
     known->dry_until.reset();
     if (awaited && awaited->job == id && report.leases >= awaited->leases)
@@ -209,7 +209,7 @@ struct Scheduler::Machine {
   // `least`: what a job counts for that has anything at all. `here`: of what this node may run.
   std::uint64_t queued_ns(std::uint64_t least, bool here) const {
     std::uint64_t sum = 0;
-    for (const auto& [id, job] : turns.jobs())
+    for (const auto& [id, job] : turns.busy())
       if (job.report.queued_leaves > 0 && (job.able || !here)) {
         const auto ns = std::max(least, job.report.queued_ns);
         sum += std::min(ns, ~std::uint64_t{0} - sum);
@@ -377,7 +377,7 @@ struct Scheduler::Machine {
     return std::find(answered.begin(), answered.end(), first) != answered.end();
   }
 
-  std::optional<std::string> objection(const Grant& grant) const {
+  std::optional<std::string> objection(const Grant& grant) {
     if (!grant.spec)
       return "a grant without its spec";
     const auto& spec = grant.spec->spec;
@@ -388,7 +388,7 @@ struct Scheduler::Machine {
       return "not what the job requires";
     if (paused || leaving)
       return "pausing";
-    if (!turns.jobs().contains(grant.spec->id) && turns.jobs().size() >= config.jobs_max)
+    if (!turns.find(grant.spec->id) && turns.size() >= config.jobs_max)
       return "no room for another job";
     for (const auto& lease : grant.leases)
       if (lease.job != grant.spec->id)
@@ -474,7 +474,7 @@ struct Scheduler::Machine {
     const auto sooner = [&](Time t) { next = next ? std::min(*next, t) : t; };
     if (ask)
       sooner(ask->until);
-    for (const auto& [id, job] : turns.jobs())
+    for (const auto& [id, job] : turns.busy())
       if (job.dry_until && !leaving)
         sooner(*job.dry_until);
     return next;

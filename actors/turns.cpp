@@ -21,31 +21,51 @@ std::deque<Turns::Turn>::iterator Turns::turn_of(const NodeId& submitter) {
                       [&](const Turn& t) { return t.submitter == submitter; });
 }
 
+void Turns::enter(const Jobs::value_type& job) {
+  const auto& [id, entry] = job;
+  if (const auto turn = turn_of(entry.submitter); turn != turns_.end())
+    turn->jobs.push_back(id);
+  else
+    turns_.push_back({entry.submitter, {id}});
+}
+
+void Turns::withdraw(const Jobs::value_type& job) {
+  const auto turn = turn_of(job.second.submitter);
+  std::erase(turn->jobs, job.first);
+  if (turn->jobs.empty())
+    turns_.erase(turn);
+}
+
 // Leases are refused at jobs_max; roots are bounded where they are accepted.
 void Turns::open(const JobId& job, JobEntry entry) {
-  const auto submitter = entry.submitter;
-  if (!jobs_.try_emplace(job, std::move(entry)).second)
+  if (!find(job))
+    resting_.try_emplace(job, std::move(entry));
+}
+
+void Turns::report(const JobId& job, const QueueReport& report) {
+  auto& entry = at(job);
+  const bool was_busy = entry.busy();
+  entry.report = report;
+  if (entry.busy() == was_busy)
     return;
-  if (const auto turn = turn_of(submitter); turn != turns_.end())
-    turn->jobs.push_back(job);
-  else
-    turns_.push_back({submitter, {job}});
+  auto& to = was_busy ? resting_ : busy_;
+  const auto moved = to.insert((was_busy ? busy_ : resting_).extract(job)).position;
+  was_busy ? withdraw(*moved) : enter(*moved);
 }
 
 void Turns::close(const JobId& job) {
-  const auto known = jobs_.find(job);
-  if (known == jobs_.end())
-    return;
-  const auto turn = turn_of(known->second.submitter);
-  std::erase(turn->jobs, job);
-  if (turn->jobs.empty())
-    turns_.erase(turn);
-  jobs_.erase(known);
+  resting_.erase(job);
+  if (const auto busy = busy_.find(job); busy != busy_.end()) {
+    withdraw(*busy);
+    busy_.erase(busy);
+  }
 }
 
 JobEntry* Turns::find(const JobId& job) {
-  const auto known = jobs_.find(job);
-  return known == jobs_.end() ? nullptr : &known->second;
+  for (auto* jobs : {&busy_, &resting_})
+    if (const auto known = jobs->find(job); known != jobs->end())
+      return &known->second;
+  return nullptr;
 }
 
 // The highest of those that have something for a slot. Nothing: in this turn it does not count.
@@ -53,7 +73,7 @@ std::optional<int> Turns::priority_now(bool idle_slot) const {
   if ((taken_ + 1) % plain_turn_every == 0) // Who waited longest stands in front.
     return std::nullopt;
   std::optional<int> highest;
-  for (const auto& [id, job] : jobs_)
+  for (const auto& [id, job] : busy_)
     if (fits(job, idle_slot) && (!highest || *highest < job.priority))
       highest = job.priority;
   return highest;
@@ -63,7 +83,7 @@ std::optional<JobId> Turns::next(bool idle_slot) {
   const auto priority = priority_now(idle_slot);
   for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
     const auto job = std::find_if(turn->jobs.begin(), turn->jobs.end(), [&](const JobId& id) {
-      const auto& entry = jobs_.at(id);
+      const auto& entry = busy_.at(id);
       return fits(entry, idle_slot) && (!priority || entry.priority == *priority);
     });
     if (job == turn->jobs.end())
@@ -88,7 +108,7 @@ std::optional<JobId> Turns::choose(const StealAsk& wish) const {
     return std::pair(a.priority, a.report.queued_ns) > std::pair(b.priority, b.report.queued_ns);
   };
   const std::pair<const JobId, JobEntry>* best = nullptr;
-  for (const auto& job : jobs_)
+  for (const auto& job : busy_)
     if (job.second.report.queued_leaves > 0 && can_run(wish, job.second) &&
         (!best || better(job.second, best->second)))
       best = &job;
@@ -96,7 +116,7 @@ std::optional<JobId> Turns::choose(const StealAsk& wish) const {
 }
 
 void Turns::tick(Time now) {
-  for (auto& [id, job] : jobs_)
+  for (auto& [id, job] : busy_)
     if (job.dry_until && *job.dry_until <= now)
       job.dry_until.reset();
 }

@@ -27,20 +27,25 @@ struct JobEntry {
   std::uint64_t promised = 0;    // Leaves to lifelines since the report, about.
   std::optional<Time> dry_until; // It had nothing for a slot though its report says so.
 
+  bool busy() const { return report.runnable > 0 || report.queued_leaves > 0; }
   bool ready() const { return !dry_until && report.runnable > asked; }
   // Long work must not wait behind other long work in one slot while a thief could have it.
   bool is_short() const { return report.queued_ns / piece_ns_max < report.runnable; }
 };
 
+// A job that reports nothing has no turn, and costs none: many that are over stay known a while.
 class Turns {
 public:
+  using Jobs = std::map<JobId, JobEntry>;
+
   void open(const JobId& job, JobEntry entry);
+  void report(const JobId& job, const QueueReport& report); // Of a job that is known.
   void close(const JobId& job);
 
-  const std::map<JobId, JobEntry>& jobs() const { return jobs_; }
+  const Jobs& busy() const { return busy_; } // Those that report something.
+  std::size_t size() const { return busy_.size() + resting_.size(); }
   JobEntry* find(const JobId& job);
-  JobEntry& at(const JobId& job) { return jobs_.at(job); }
-  const JobEntry& at(const JobId& job) const { return jobs_.at(job); }
+  JobEntry& at(const JobId& job) { return *find(job); }
 
   // For a slot; an idle one takes long work, too. Its turn is over then.
   std::optional<JobId> next(bool idle_slot);
@@ -48,7 +53,7 @@ public:
   // Of what the asker can run, the highest priority, and of that the job with the most queued time;
   // in a plain turn the one that was not given of for longest.
   std::optional<JobId> choose(const StealAsk& wish) const;
-  void gave(const JobId& job) { jobs_.at(job).given_at = ++grants_; }
+  void gave(const JobId& job) { at(job).given_at = ++grants_; }
 
   void tick(Time now);
 
@@ -58,10 +63,12 @@ private:
     std::deque<JobId> jobs;
   };
   std::deque<Turn>::iterator turn_of(const NodeId& submitter);
+  void enter(const Jobs::value_type& job);
+  void withdraw(const Jobs::value_type& job);
   std::optional<int> priority_now(bool idle_slot) const;
 
-  std::map<JobId, JobEntry> jobs_;
-  std::deque<Turn> turns_; // Whose turn it is first.
+  Jobs busy_, resting_;
+  std::deque<Turn> turns_; // Of the busy ones; whose turn it is first.
   std::uint64_t taken_ = 0, grants_ = 0;
 };
 
