@@ -489,6 +489,7 @@ void housekeep(Self self) {
   auto& s = self->state;
   save_usage(self);
   expire(self);
+  [[maybe_unused]] const auto later = s.journal->checkpoint(); // Else the next time.
   const auto soon = std::min(s.results_keep, s.blobs_keep) / 4;
   self->delayed_send(
       self, std::clamp<std::chrono::seconds>(soon, std::chrono::seconds(1), housekeep_every),

@@ -14,7 +14,7 @@
 
 // What must outlive the process: the boot counter, the jobs rooted here with what of them is done,
 // peers worth remembering, and whether the owner has paused the node. SQLite in WAL mode; what a
-// call has returned from is on the disk.
+// call has returned from is on the disk, but where it says otherwise.
 namespace tessera {
 
 // A rooted job as the journal knows it.
@@ -64,7 +64,7 @@ public:
   Status round_begun(const JobId& job, const Bytes& summary, const JobId& round,
                      const Bytes& envelope, const JobId& before, const LogEntries& log = {});
   // state, ended_ms, error, result, summary, log. The job of its last round, if it has such, is
-  // forgotten.
+  // forgotten. A power cut may take that a job is done: it is computed again, to the same bytes.
   Status job_ended(const JournaledJob& job, const JobId& round = {});
   bool is_over(const JobId& id) const; // Ended or forgotten, as far as can be read.
   Status forget(const JobId& id);
@@ -84,6 +84,9 @@ public:
 
   Status save_usage(const UsageBook::Unsaved& usage); // And drops what nobody wants.
   Result<std::vector<UsageRow>> usage();
+
+  // All that was written is on the disk, and in the file itself. Now and then.
+  Status checkpoint();
 
   Status save_pause(const std::optional<Pause>& pause);
   Result<std::optional<Pause>> pause();

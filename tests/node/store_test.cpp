@@ -293,6 +293,31 @@ TEST_CASE("a job whose key cannot be written is not accepted") {
   CHECK(journal->jobs()->empty());
 }
 
+TEST_CASE("after a checkpoint the file alone tells what was written, in a hurry or not") {
+  const Folder folder, copy;
+  const auto id = digest_of(view("job"));
+  auto journal = Journal::open(folder.path / "journal.db");
+  REQUIRE(journal->job_accepted(id, {1}));
+  REQUIRE(journal->blocks_done(id, {result(0, 4, 1)}));
+  const auto in_the_file = [&] {
+    const auto to = copy.path / "journal.db";
+    fs::copy_file(folder.path / "journal.db", to, fs::copy_options::overwrite_existing);
+    return *Journal::open(to)->jobs();
+  };
+  CHECK(in_the_file().empty());
+  REQUIRE(journal->checkpoint());
+  REQUIRE(in_the_file().size() == 1);
+  CHECK(in_the_file()[0].done == std::vector{result(0, 4, 1)});
+  JournaledJob end;
+  end.id = id;
+  end.state = JobState::done;
+  end.ended_ms = 1;
+  REQUIRE(journal->job_ended(end));
+  CHECK(in_the_file()[0].state == JobState::running);
+  REQUIRE(journal->checkpoint());
+  CHECK(in_the_file()[0].state == JobState::done);
+}
+
 TEST_CASE("a file that is no journal is named, not overwritten") {
   Folder folder;
   std::ofstream{folder.path / "journal.db"} << std::string(5'000, 'x');
