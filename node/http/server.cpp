@@ -290,6 +290,9 @@ private:
         .write_http_response_timelimit(transfer_time_max)
         .handle_request_timeout(handle_time_max)
         .max_parallel_connections(config.connections_max)
+        .socket_options_setter([](restinio::socket_options_t& options) {
+          options.set_option(asio::ip::tcp::no_delay(true));
+        })
         .buffer_size(read_bytes_max)
         .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
                                       .max_url_size(url_bytes_max)
