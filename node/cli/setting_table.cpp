@@ -205,7 +205,7 @@ const SettingInfo* find_setting(std::string_view name) {
 }
 
 std::string variable_of(const SettingInfo& setting) {
-  std::string variable = "TESSERA_" + std::string{setting.name};
+  std::string variable = std::string{variable_prefix} + setting.name;
   for (auto& c : variable)
     c = c == '.' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
   return variable;

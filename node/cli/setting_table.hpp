@@ -43,6 +43,7 @@ inline constexpr std::uint64_t worker_memory_bytes_min = std::uint64_t{16} << 20
 std::span<const SettingInfo> setting_table();
 const SettingInfo* find_setting(std::string_view name); // Null: no such.
 
+inline constexpr std::string_view variable_prefix = "TESSERA_";
 std::string variable_of(const SettingInfo& setting); // "TESSERA_LIMITS_CPU"
 std::string fallback_of(const SettingInfo& setting); // What it is here, where nobody sets it.
 const char* unit_of(Kind kind);                      // "bytes"; empty: none.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <unistd.h>
 
 namespace tessera::cli {
 
@@ -20,17 +21,36 @@ Failed bad_file(const fs::path& file, std::string why) {
            "correct it; see what it may hold: tessera config --example"}};
 }
 
+Failed unknown(const std::string& name, const std::string& where, const std::string& near,
+               std::string known) {
+  return {Exit::usage,
+          {"E430", "unknown setting \"" + name + "\" in " + where, std::move(known),
+           near.empty() ? "remove it" : "did you mean " + near + "?"}};
+}
+
 Failed unknown_key(const fs::path& file, const std::string& key) {
   std::vector<std::string> names;
   for (const auto& setting : setting_table())
     names.emplace_back(setting.name);
-  const auto near = nearest(key, names);
   std::string known;
   for (const auto& name : names)
-    known += (known.empty() ? "" : ", ") + name;
-  return {Exit::usage,
-          {"E430", "unknown setting \"" + key + "\" in " + file.string(), "known are: " + known,
-           near.empty() ? "remove it" : "did you mean " + near + "?"}};
+    known += (known.empty() ? "known are: " : ", ") + name;
+  return unknown(key, file.string(), nearest(key, names), std::move(known));
+}
+
+// Whatever else is called so is others' matter; what is nearly a setting is a slip.
+void check_variable(const std::string& name) {
+  constexpr std::string_view others[] = {"DATA", "API", "TOKEN_FILE"};
+  std::vector<std::string> names;
+  for (const auto& setting : setting_table())
+    names.push_back(variable_of(setting).substr(variable_prefix.size()));
+  const auto typed = name.substr(variable_prefix.size());
+  if (std::ranges::find(names, typed) != names.end() ||
+      std::ranges::find(others, typed) != std::end(others))
+    return;
+  if (const auto near = nearest(typed, names); !near.empty())
+    throw unknown(name, "the environment", std::string{variable_prefix} + near,
+                  "tessera config lists them all, each with its variable: tessera config NAME");
 }
 
 std::string scalar(const toml::node& node, const fs::path& file, const std::string& key) {
@@ -125,6 +145,9 @@ Settings settings_of_file(const fs::path& file) {
 }
 
 Settings settings_of_environment() {
+  for (char** entry = environ; *entry; ++entry)
+    if (const std::string_view text = *entry; text.starts_with(variable_prefix))
+      check_variable(std::string{text.substr(0, text.find('='))});
   Settings out;
   for (const auto& setting : setting_table()) {
     const auto variable = variable_of(setting);

@@ -21,7 +21,8 @@ using Settings = std::map<std::string, Setting, std::less<>>;
 // Nothing where there is no file. E430: unknown key, with the nearest; E431: not readable as TOML,
 // or of a wrong type.
 Settings settings_of_file(const std::filesystem::path& file);
-Settings settings_of_environment(); // TESSERA_BLOB_QUOTA; those of a list are separated by commas.
+// TESSERA_BLOB_QUOTA; those of a list are separated by commas. E430: a variable that is nearly one.
+Settings settings_of_environment();
 
 // $XDG_CONFIG_HOME/tessera/tessera.toml, /etc/tessera/tessera.toml: the higher first.
 std::vector<std::filesystem::path> setting_files();

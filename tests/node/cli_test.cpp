@@ -309,6 +309,22 @@ TEST_CASE("a settings file that cannot be meant is refused") {
   wrong("slots = -2\n", "E400", "slots");
 }
 
+TEST_CASE("a variable that is nearly a setting is refused, what others mean is left alone") {
+  const CleanEnvironment clean;
+  setenv("TESSERA_SLOT", "3", 1);
+  for (const auto* verb : {"start", "config"}) {
+    const auto said = tessera_says({verb});
+    check_error(said, "E430", 2);
+    CHECK(has(said.err, "did you mean TESSERA_SLOTS?"));
+  }
+  unsetenv("TESSERA_SLOT");
+  setenv("TESSERA_VECTORS", "/v", 1);
+  setenv("TESSERA_SLOTS", "3", 1);
+  CHECK(started({}).slots == 3);
+  unsetenv("TESSERA_VECTORS");
+  unsetenv("TESSERA_SLOTS");
+}
+
 TEST_CASE("a node's things go where XDG says, and relative values are ignored") {
   const CleanEnvironment clean;
   setenv("XDG_STATE_HOME", "/s", 1);
