@@ -122,6 +122,8 @@ def run_tessera(note: Any) -> None:
                 note(f"founding_{side}", took["seconds"])
                 note(f"founding_{side}_square", took["square"])
             note("one_thread_8000", big["one_thread"])
+            for part, seconds in big["parts"].items():
+                note(f"founding_8000_{part}", seconds)
             note("pi", runner.do("pi", samples=10**9)["seconds"])
             for ms, (items, _) in sizes.items():
                 steps = int(spin_steps_ms * ms)
@@ -133,8 +135,8 @@ def run_tessera(note: Any) -> None:
             far = Runner(processes, sys.executable, str(here / "tessera_side.py"), s)
             for name in ("latency", "warm_latency"):
                 took = far.do(name, jobs=300)
-                note(f"{name}_p50", took["p50"])
-                note(f"{name}_p99", took["p99"])
+                for what, ms in took.items():
+                    note(f"{name}_{what}", ms)
         finally:
             processes.end()
 

@@ -97,6 +97,10 @@ def write(folder: Path, figures: Figures, rounds: int) -> None:
     us = next(iter(figures))
     native = figures[us]["one_thread_8000"]
     square = figures[us]["founding_8000_square"]
+
+    def parts(of: str, *names: str) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {spread(figures[us][f'{of}_{name}'])}" for name in names)
+
     words = f"""# Tessera beside Dask
 
 `tests/bench/peers {rounds}` on {datetime.date.today()}, {os.cpu_count()} cores; load at its end {os.getloadavg()[0]:.1f}.
@@ -115,13 +119,15 @@ What is compared, said plainly:
 - *Efficiency*: Tessera's ideal is what two nodes that know nothing of each other do of the same work, each half of it in one
   leaf, in the same round. Dask's tasks spin by the clock on the wall, which flatters: the ideal is their sum by two.
 - *Submit to result*: 300 jobs one after the other; a submitter without slots, so that another node runs them; the journal
-  on disk. "Warm connection" is a C++ client's.
+  on disk. "Warm connection" is a C++ client's; the medians of its parts, in ms:
+  {parts("warm_latency", "accepted", "done", "fetched")}.
 - *Idle*: {us}: both nodes with their zygotes and workers; Dask: scheduler, workers and their nannies, the client excluded.
 - *Tiles*: a box filter of radius 2 over an array of the client's, result in the client's memory, checked against numpy, which
   takes {spread(native) if native else "-"} s on one thread at 8000 x 8000. Each side has the faster of two ways: Dask futures
   or `map_overlap`; Tessera 100 square tiles, {spread(square) if square else "-"} s at 8000 x 8000, or 100 bands
   (`shape=band`), whose results need no stitching. Where fetching the input would take a second node longer than the
-  first one's work does, the first one does it alone.
+  first one's work does, the first one does it alone. Parts of the faster way at 8000 x 8000, in s:
+  {parts("founding_8000", "handed_in", "run", "fetched")}.
 """
     (folder / "RESULTS.md").write_text(words)
     plot(folder / "results.svg", figures)
