@@ -263,21 +263,16 @@ bool says(const Params& params, const char* name, const char* value) {
   return text && *text == value;
 }
 
-// Bands that become a PNM are cut as those that become a PNG; only their bytes lie elsewhere.
+// Whose output is in order: its bytes lie where they were made.
 bool are_bands(const Params& params) {
   return says(params, "shape", "band") && says(params, "format", "ppm");
-}
-std::optional<TiledPicture> picture_of(const Kernel& kernel, Params params, ByteView head) {
-  if (are_bands(params))
-    params["format"] = std::string{"png"};
-  return kernel.picture(params, head);
 }
 
 void begin(Self self, const Key& key, const JobStatus& status, ByteView head) {
   const auto& spec = status.spec->spec;
   const auto* kernel = find_kernel(spec.kernel);
   const auto params = kernel ? decode_params(kernel->info(), spec.params) : Error{};
-  const auto picture = params ? picture_of(*kernel, *params, head) : std::nullopt;
+  const auto picture = params ? kernel->picture(*params, head) : std::nullopt;
   if (!picture || picture->tiling.tiles() != spec.items)
     return give_up(self, key,
                    {"E415",

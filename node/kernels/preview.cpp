@@ -30,6 +30,19 @@ Error not_written(const char* why) {
   return {"E712", "the preview cannot be written", why, "ask for one that is less wide"};
 }
 
+// A PNG, or a plain PNM.
+Status scan(ByteView file, const PngHead& head, const PngRow& row) {
+  const auto plain = get_picture(file);
+  if (!plain)
+    return scan_png(file, head, row);
+  if (auto taken = head(plain->head); !taken)
+    return taken;
+  const auto stride = std::size_t(plain->head.width) * plain->head.channels;
+  for (std::uint32_t y = 0; y < plain->head.height; ++y)
+    row(y, plain->pixels.subspan(y * stride, stride));
+  return Nothing{};
+}
+
 } // namespace
 
 Preview::Preview(TiledPicture picture, std::uint32_t width)
@@ -86,15 +99,15 @@ bool Preview::paint(std::uint64_t first, std::uint64_t end, ByteView tiles) {
   return true;
 }
 
-Status Preview::paint_file(ByteView png) {
+Status Preview::paint_file(ByteView file) {
   const auto& t = picture_.tiling;
   pixels_.assign(pixels_.size(), Pixel{});
   painted_.assign(painted_.size(), true);
   painted_count_ = painted_.size();
   std::uint32_t channels = 0;
   std::uint64_t y_point = 0;
-  return scan_png(
-      png,
+  return scan(
+      file,
       [&](const PictureHead& head) -> Status {
         channels = head.channels;
         if (head.width == t.width() && head.height == t.height())

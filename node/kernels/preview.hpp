@@ -23,8 +23,8 @@ public:
   // size.
   bool paint(std::uint64_t first, std::uint64_t end, ByteView tiles);
   std::uint64_t painted() const { return painted_count_; } // Tiles.
-  // All of it, from the finished file. E422: it is none, or another picture.
-  Status paint_file(ByteView png);
+  // All of it, from the finished PNG or plain PNM. E422: it is none, or another picture.
+  Status paint_file(ByteView file);
   // Appends an RGBA PNG. E712: no memory.
   Status write(Bytes& out) const;
 

@@ -52,12 +52,12 @@ public:
 
   std::optional<TiledPicture> picture(const Params& params, ByteView head_bytes) const override {
     const auto head = get_head(head_bytes);
-    const auto tiling = head && param<std::string>(params, "format") == "png"
-                            ? std::optional{tiling_of(params, *head)}
-                            : std::nullopt;
-    if (!tiling || !tiling->ok())
+    if (!head)
       return std::nullopt;
-    return TiledPicture{**tiling, tile_channels(tile_op(param<std::string>(params, "op")), *head)};
+    const auto tiling = tiling_of(params, *head);
+    if (!tiling)
+      return std::nullopt;
+    return TiledPicture{*tiling, tile_channels(tile_op(param<std::string>(params, "op")), *head)};
   }
 
   bool is_prepared(const Params&, ByteView input) const override { return is_plain_pnm(input); }

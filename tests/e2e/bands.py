@@ -86,9 +86,16 @@ whole = rows_there(get(f"/v1/jobs/{job}/preview?width=64"))
 check("all of it is seen at last", all(there for there, _ in whole))
 fresh = rows_there(get(f"/v1/jobs/{job}/preview?width=63"))
 check("also by one who did not look before", all(there for there, _ in fresh))
-as_png = submit(*words, "-p", "format=png")
-while json.loads(get(f"/v1/jobs/{as_png}?wait=60"))["state"] not in ("done", "failed"):
-    pass
-same = rows_there(get(f"/v1/jobs/{as_png}/preview?width=64"))
-check("it is what the same job shows as a PNG", same == whole)
+
+
+def finished(*words):
+    job = submit(*words)
+    while json.loads(get(f"/v1/jobs/{job}?wait=60"))["state"] not in ("done", "failed"):
+        pass
+    return rows_there(get(f"/v1/jobs/{job}/preview?width=64"))
+
+
+check("it is what the same job shows as a PNG", finished(*words, "-p", "format=png") == whole)
+squares = finished("-p", "op=gauss", "-p", "sigma=40", "-p", "tiles=100", "-p", "format=ppm")
+check("and in squares that become a PPM", squares == whole)
 sys.exit(1 if failures else 0)

@@ -73,7 +73,7 @@ TEST_CASE("a preview is the same whatever the cuts and their order, and as from 
     const auto width = std::uint32_t(16 + dice() % 100);
     const auto tiles = source.tiling.tiles();
     auto at_once = source.preview(width), in_pieces = source.preview(width),
-         from_file = source.preview(width);
+         from_file = source.preview(width), from_plain = source.preview(width);
     const auto all = source.tiles(0, tiles);
     REQUIRE(at_once.paint(0, tiles, all));
     std::vector<std::pair<std::uint64_t, std::uint64_t>> cuts;
@@ -85,11 +85,14 @@ TEST_CASE("a preview is the same whatever the cuts and their order, and as from 
     std::shuffle(cuts.begin(), cuts.end(), dice);
     for (const auto& [first, end] : cuts)
       REQUIRE(in_pieces.paint(first, end, source.tiles(first, end)));
-    Bytes file;
+    Bytes file, plain;
     REQUIRE(write_png(source.tiling, source.channels, all, file).ok());
     REQUIRE(from_file.paint_file(file).ok());
     CHECK(png_of(at_once) == png_of(in_pieces));
     CHECK(png_of(at_once) == png_of(from_file));
+    REQUIRE(write_pnm(source.tiling, source.channels, all, plain).ok());
+    REQUIRE(from_plain.paint_file(plain).ok());
+    CHECK(png_of(at_once) == png_of(from_plain));
   }
 }
 
