@@ -59,6 +59,8 @@ void WatchFeed::begin() {
 
 void WatchFeed::look(WatchView& view) {
   const std::lock_guard lock{mutex_};
+  if (trouble_ && trouble_->exit() == Exit::not_found)
+    throw *trouble_;
   model_.show(view, now_ms());
   view.why = why_;
   view.trouble = trouble_ ? shown(*trouble_) : std::string{};

@@ -24,8 +24,9 @@ public:
   WatchFeed(const WatchFeed&) = delete;
   ~WatchFeed();
 
-  void begin();               // Until it is known how things are. Throws Failed.
-  void look(WatchView& view); // How things are now.
+  void begin(); // Until it is known how things are. Throws Failed.
+  void
+  look(WatchView& view); // How things are now. Throws Failed when the one job is unknown there.
   // For so long, or until a line was lost, is back, or the one job ended.
   void wait(std::chrono::milliseconds patience);
 

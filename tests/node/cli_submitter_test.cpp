@@ -182,25 +182,50 @@ TEST_CASE("cancel --key signs here, and sends the word but not the key") {
   CHECK_FALSE(std::filesystem::exists(file.string() + ".none")); // None is made.
 }
 
+namespace {
+
+// A stream that ends after one event.
+HttpReply stream(const std::string& kind, const json& data) {
+  HttpReply reply;
+  reply.content_type = "text/event-stream";
+  reply.body = std::make_shared<const Bytes>(
+      to_bytes(view("id: 1\nevent: " + kind + "\ndata: " + data.dump() + "\n\n")));
+  return reply;
+}
+
+HttpReply snapshot_of_running() {
+  return stream("snapshot", {{"status", {{"id", "AAAA"}, {"name", "desk"}}},
+                             {"peers", json::array()},
+                             {"jobs", json::array({job_in("running")})}});
+}
+
+} // namespace
+
+TEST_CASE("watch ends when its node, back again, does not know the job") {
+  const CleanEnvironment clean;
+  ScriptedNode node;
+  script(node, "running");
+  std::atomic<int> opened = 0;
+  node.on("GET /v1/events", [&](const HttpRequest&) {
+    return ++opened == 1 ? snapshot_of_running()
+                         : problem(404, {"E414", "there is no job 7f3a", "it went", "see jobs"});
+  });
+  const auto said = node.says({"watch", "7f3a"});
+  CHECK(said.exit == 4);
+  CHECK(has(said.err, "E414 there is no job 7f3a"));
+  CHECK(has(said.out, "7f3a01  sumsq@1  running"));
+}
+
 TEST_CASE("watch without a terminal tells what is news, until the one job ends") {
   const CleanEnvironment clean;
   ScriptedNode node;
   script(node, "running");
   std::atomic<int> opened = 0;
-  const auto stream = [](const std::string& kind, const json& data) {
-    HttpReply reply;
-    reply.content_type = "text/event-stream";
-    reply.body = std::make_shared<const Bytes>(
-        to_bytes(view("id: 1\nevent: " + kind + "\ndata: " + data.dump() + "\n\n")));
-    return reply;
-  };
   node.on("GET /v1/events", [&](const HttpRequest& request) {
     CHECK(request.query.at("job") == job_id);
     if (++opened % 2 == 0) // Where it was.
       return stream("job", job_in("done"));
-    return stream("snapshot", {{"status", {{"id", "AAAA"}, {"name", "desk"}}},
-                               {"peers", json::array()},
-                               {"jobs", json::array({job_in("running")})}});
+    return snapshot_of_running();
   });
   const auto said = node.says({"watch", "7f3a"});
   INFO(said.err);
