@@ -21,6 +21,9 @@ import {
   shown,
 } from "./text.js";
 
+const wanted = ({ memory, arch }) =>
+  [memory && `${bytes(memory)} for a worker`, arch && shown(arch)].filter(Boolean).join(", ");
+
 // [name, value] of what is worth saying about it.
 function facts(job, model) {
   const pace = model.pace(job.job);
@@ -39,6 +42,8 @@ function facts(job, model) {
       job.tasks !== undefined && ["Tasks", `${count(job.tasks)}, ${count(job.tasks_left)} wait`],
     ["Items", count(job.items)],
     ["Leaf", plural(job.leaf, "item")],
+    job.priority && ["Priority", count(job.priority)],
+    job.require && ["Requires", wanted(job.require)],
     job.fuel && ["Instructions", brief(job.fuel)],
     ["Root", named(job.root)],
     ["Submitted by", named(job.submitter)],

@@ -241,13 +241,15 @@ await check("priority and what is required are said by keyboard alone, and the n
   await page.waitForURL(/#\/job\/[0-9a-f]{64}$/);
   const taken = jobOf(jobId(page));
   await until(page, "done");
+  const facts = await text(page, "job-facts");
   return (
     (labels.join() === "Priority,Memory required,Processor required" &&
       /--priority -4 --require memory=32MiB --require arch=/.test(command) &&
       taken.priority === -4 &&
       taken.require.memory === 32 * 1024 ** 2 &&
+      /Priority-4Requires32 MiB for a worker, /.test(facts) &&
       none(found)) ||
-    JSON.stringify([labels, command, taken, found])
+    JSON.stringify([labels, command, taken, facts, found])
   );
 });
 
