@@ -32,7 +32,7 @@ function facts(job, model) {
     ["Microtasks", `${count(job.done)} of ${count(job.microtasks)}`],
     job.state === "running" && ["Pace", pace ? `${brief(pace)}/s` : "–"],
     ["Time", duration(job.elapsed_ms)],
-    ["Peers", count(job.peers)],
+    job.state === "running" && ["At work", plural(job.peers, "peer")],
     job.rerun > 0 && ["Run again", count(job.rerun)],
     job.round && [
       "Round",
