@@ -25,8 +25,8 @@ public:
   ~WatchFeed();
 
   void begin(); // Until it is known how things are. Throws Failed.
-  void
-  look(WatchView& view); // How things are now. Throws Failed when the one job is unknown there.
+  // How things are now. Throws Failed when the one job is unknown there.
+  void look(WatchView& view);
   // For so long, or until a line was lost, is back, or the one job ended.
   void wait(std::chrono::milliseconds patience);
 
